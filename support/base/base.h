@@ -1,0 +1,306 @@
+/*
+ * base: what every room of acmectl stands on. It knows nothing of ACME.
+ *
+ * Errors, log, JSON with limits, files, locks, clock, base64url, Link
+ * headers, URLs and names. Nothing here logs by itself except log.c.
+ */
+#ifndef ACME_BASE_H
+#define ACME_BASE_H
+
+#include <jansson.h>
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <apr_time.h>
+
+/* ------------------------------------------------------------------ err */
+
+/** Exit statuses of acmectl. Source: ours (README, "Exit status"). */
+typedef enum base_exit_t {
+    BASE_EXIT_OK = 0,
+    BASE_EXIT_FAILED = 1,
+    BASE_EXIT_USAGE = 2,
+    BASE_EXIT_PARTIAL = 3,    /**< some names failed */
+    BASE_EXIT_HTTPD = 4,      /**< httpd refuses the configuration */
+    BASE_EXIT_JOURNAL = 5,
+    BASE_EXIT_VALIDATION = 6,
+    BASE_EXIT_REFUSED = 7,    /**< the CA refused, permanently */
+    BASE_EXIT_CHANGED = 10,   /**< --exit-changed and something changed */
+    BASE_EXIT_BUSY = 75       /**< lock held, rate limit, CA down */
+} base_exit_t;
+
+/**
+ * One failure, recorded once by the code that found it. Holds no pool and
+ * no pointer: copy it by assignment. All zero means "no error".
+ */
+typedef struct acme_err_t {
+    apr_status_t status;    /**< APR_SUCCESS while empty */
+    base_exit_t exit;       /**< how the process should end because of it */
+    apr_time_t retry_at;    /**< wall clock, µs UTC; 0 = not said */
+    char type[128];         /**< problem type URN (RFC 8555 6.7) or "" */
+    char identifier[256];   /**< the identifier it concerns or "" */
+    char message[2048];     /**< one line of printable UTF-8 */
+} acme_err_t;
+
+/**
+ * Record a failure unless one is recorded already (the first error wins).
+ * Bytes that are not printable UTF-8 are written as \xNN, so that nothing
+ * a stranger sent can break a log line.
+ * Source: ours.
+ *
+ * @param err     not NULL
+ * @param status  not APR_SUCCESS
+ * @param exit    exit status this failure leads to
+ * @return status
+ */
+apr_status_t base_err_set(acme_err_t *err, apr_status_t status,
+                          base_exit_t exit, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/** Put "context: " before the recorded message. @return err->status */
+apr_status_t base_err_wrap(acme_err_t *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** Put "; text" behind the recorded message (a failing clean-up). */
+apr_status_t base_err_append(acme_err_t *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** Make err empty again. */
+void base_err_clear(acme_err_t *err);
+
+/** The system's text for rv in buf (always NUL-terminated). @return buf */
+const char *base_strerror(apr_status_t rv, char *buf, apr_size_t size);
+
+/* ------------------------------------------------------------------ log */
+
+/** httpd's LogLevel names, in its order. */
+typedef enum base_log_level_t {
+    BASE_LOG_EMERG, BASE_LOG_ALERT, BASE_LOG_CRIT, BASE_LOG_ERROR,
+    BASE_LOG_WARN, BASE_LOG_NOTICE, BASE_LOG_INFO, BASE_LOG_DEBUG,
+    BASE_LOG_TRACE1
+} base_log_level_t;
+
+/**
+ * Send the process's log to target from now on.
+ * Source: ours (global option --log).
+ *
+ * @param target  "stderr", "syslog" or "file:PATH" (opened for append, 0600
+ *                when it is made)
+ * @param level   the least urgent level that is written
+ * @return APR_SUCCESS; APR_EINVAL for another target; the open's error
+ */
+apr_status_t base_log_open(const char *target, base_log_level_t level,
+                           acme_err_t *err, apr_pool_t *pool);
+
+/** Parse a level's name, case ignored. @return APR_EINVAL if unknown */
+apr_status_t base_log_level_parse(base_log_level_t *plevel, const char *name);
+
+/** Write one line in httpd's error log format; never fails. */
+void base_log(base_log_level_t level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ----------------------------------------------------------------- json */
+
+/** Deepest nesting accepted from anyone. */
+#define BASE_JSON_DEPTH_MAX 16
+
+/**
+ * Parse one JSON document with limits: size, depth BASE_JSON_DEPTH_MAX,
+ * at most 20 characters a number, no duplicate keys, no NUL, UTF-8 only.
+ * Source: RFC 8259; limits ours.
+ *
+ * @param pjson  set on success; released when result_pool is cleared
+ * @param max    largest len accepted, bytes
+ * @param what   what the bytes are, for the message ("the CA's order")
+ * @return APR_SUCCESS; APR_EINVAL (err says line and column)
+ */
+apr_status_t base_json_parse(json_t **pjson, const char *buf, apr_size_t len,
+                             apr_size_t max, const char *what,
+                             acme_err_t *err, apr_pool_t *result_pool);
+
+/** Release json (one reference, taken) when pool is cleared. @return json */
+json_t *base_json_own(json_t *json, apr_pool_t *pool);
+
+/** base_json_parse of a whole file; APR_ENOENT if there is none. */
+apr_status_t base_json_read(json_t **pjson, const char *path, apr_size_t max,
+                            acme_err_t *err, apr_pool_t *result_pool,
+                            apr_pool_t *scratch_pool);
+
+/** base_file_write of json, indented by 2, sorted keys, final newline. */
+apr_status_t base_json_write(const char *path, const json_t *json, int mode,
+                             acme_err_t *err, apr_pool_t *scratch_pool);
+
+/** json as compact text with sorted keys, in pool. */
+char *base_json_text(const json_t *json, apr_pool_t *pool);
+
+/* ----------------------------------------------------------------- file */
+
+/**
+ * Read a regular file, following no link in its last component.
+ * Source: ours.
+ *
+ * @param pdata  NUL behind the last byte, the NUL not counted in plen;
+ *               wiped when result_pool is cleared
+ * @param max    a larger file is an error, bytes
+ * @return APR_SUCCESS; APR_ENOENT; APR_EINVAL (not regular, too large);
+ *         the system's error
+ */
+apr_status_t base_file_read(char **pdata, apr_size_t *plen, const char *path,
+                            apr_size_t max, acme_err_t *err,
+                            apr_pool_t *result_pool);
+
+/**
+ * Write a file so that path holds the old content or the new one whatever
+ * happens: temporary (O_EXCL, mode) in the same directory, write, fsync,
+ * rename, fsync of the directory. Nothing is left behind on failure.
+ */
+apr_status_t base_file_write(const char *path, const char *data,
+                             apr_size_t len, int mode, acme_err_t *err,
+                             apr_pool_t *scratch_pool);
+
+/** Write a new file (O_EXCL, mode) and fsync it; not its directory. */
+apr_status_t base_file_create(const char *path, const char *data,
+                              apr_size_t len, int mode, acme_err_t *err);
+
+/** Remove a file and fsync its directory; absent is success. */
+apr_status_t base_file_remove(const char *path, acme_err_t *err,
+                              apr_pool_t *scratch_pool);
+
+/** Rename within one file system and fsync the target's directory. */
+apr_status_t base_file_rename(const char *from, const char *to,
+                              acme_err_t *err, apr_pool_t *scratch_pool);
+
+/** Point the symbolic link path at target by one rename; made if absent. */
+apr_status_t base_link_switch(const char *path, const char *target,
+                              acme_err_t *err, apr_pool_t *scratch_pool);
+
+/** The target of a symbolic link. @return APR_ENOENT if path is absent */
+apr_status_t base_link_read(const char **ptarget, const char *path,
+                            acme_err_t *err, apr_pool_t *result_pool);
+
+/**
+ * Make sure path is a directory with exactly this mode that belongs to
+ * this process's effective user; make it (parents not) and fsync its
+ * parent if it is absent.
+ * @return APR_SUCCESS; APR_EACCES when owner or mode let others in, with
+ *         the command that mends it in err
+ */
+apr_status_t base_dir_make(const char *path, int mode, acme_err_t *err,
+                           apr_pool_t *scratch_pool);
+
+/** Names in a directory except "." and "..", sorted, of char *. */
+apr_status_t base_dir_list(apr_array_header_t **pnames, const char *path,
+                           acme_err_t *err, apr_pool_t *result_pool);
+
+/** Remove a directory of files, links and directories, 4 deep at most;
+ *  links are removed, not followed; absent is success. */
+apr_status_t base_dir_remove(const char *path, acme_err_t *err,
+                             apr_pool_t *scratch_pool);
+
+/** fsync a directory. */
+apr_status_t base_dir_sync(const char *path, acme_err_t *err);
+
+/** A held lock; released when its pool is cleared or the process ends. */
+typedef struct base_lock_t base_lock_t;
+
+/**
+ * Take an exclusive lock on a file (OFD write lock, close-on-exec; the
+ * file is made 0600 and never deleted) and write holder into it for people.
+ * Source: fcntl(2), open file description locks.
+ *
+ * @param holder  this process, one line ("acmectl renew, pid 42")
+ * @param wait    how long to try, µs; 0 = once
+ * @return APR_SUCCESS; APR_EBUSY with exit BASE_EXIT_BUSY and the other
+ *         holder's line in err
+ */
+apr_status_t base_lock_take(base_lock_t **plock, const char *path,
+                            const char *holder, apr_interval_time_t wait,
+                            acme_err_t *err, apr_pool_t *result_pool);
+
+/** Release early. */
+void base_lock_release(base_lock_t *lock);
+
+/* ---------------------------------------------------------------- clock */
+
+/** Time, so that tests can move it. Both functions never fail. */
+typedef struct base_clock_t base_clock_t;
+struct base_clock_t {
+    apr_time_t (*wall)(base_clock_t *clock);  /**< µs UTC since 1970 */
+    apr_time_t (*mono)(base_clock_t *clock);  /**< µs, never goes back */
+};
+
+/** The system's clock; lives for ever. */
+base_clock_t *base_clock_system(void);
+
+/** A clock that stands still; mono starts at 0. */
+base_clock_t *base_clock_manual(apr_time_t wall, apr_pool_t *pool);
+
+/** Move a manual clock forward (both times), µs. */
+void base_clock_advance(base_clock_t *manual, apr_interval_time_t by);
+
+/** "2026-11-23T19:08:00Z" from any RFC 3339 text, fractions allowed.
+ *  @return APR_EINVAL if it is not one */
+apr_status_t base_time_parse(apr_time_t *ptime, const char *rfc3339);
+
+/** RFC 3339 text in UTC, whole seconds. */
+const char *base_time_text(apr_time_t t, apr_pool_t *pool);
+
+/**
+ * When a Retry-After header allows the next request.
+ * Source: RFC 9110 10.2.3 (seconds or HTTP-date).
+ *
+ * @param pat    set on success: now .. now + 1 year
+ * @return APR_EINVAL if value is neither
+ */
+apr_status_t base_retry_after(apr_time_t *pat, const char *value,
+                              apr_time_t now);
+
+/* --------------------------------------------------------------- b64url */
+
+/** base64url without padding, in pool. Source: RFC 4648 5, RFC 7515 2. */
+char *base_b64url_encode(const void *data, apr_size_t len, apr_pool_t *pool);
+
+/** Strict: no padding, blanks or non-zero spare bits. @return APR_EINVAL */
+apr_status_t base_b64url_decode(unsigned char **pdata, apr_size_t *plen,
+                                const char *text, apr_pool_t *pool);
+
+/* ------------------------------------------------------------ link, url */
+
+/**
+ * The targets of one relation in Link header values.
+ * Source: RFC 8288 3; RFC 8555 7.1.
+ *
+ * @param headers  of const char *: each header value as received; one may
+ *                 hold several links
+ * @param rel      relation wanted, case ignored ("alternate")
+ * @param base     URL of the request; relative targets are resolved on it
+ * @return array of const char *, in order, perhaps empty; a malformed
+ *         header contributes what stood before its fault
+ */
+apr_array_header_t *base_link_find(const apr_array_header_t *headers,
+                                   const char *rel, const char *base,
+                                   apr_pool_t *pool);
+
+/** Check an https URL with a host and without user, password or fragment,
+ *  2048 bytes at most, printable ASCII. @return APR_EINVAL */
+apr_status_t base_url_check(const char *url, acme_err_t *err);
+
+/** 1 if both are https URLs with the same host (case ignored) and port. */
+int base_url_same_origin(const char *a, const char *b);
+
+/** ref resolved on the absolute URL base. Source: RFC 3986 5.2.
+ *  @return NULL if it cannot be */
+char *base_url_resolve(const char *base, const char *ref, apr_pool_t *pool);
+
+/**
+ * A domain name in the form certificates use: lower case, no final dot.
+ * Source: RFC 1123 2.1, RFC 5890 2.3.1; ours (at least two labels).
+ *
+ * @param pname     set on success
+ * @param wildcard  1 if "*." may stand in front
+ * @return APR_EINVAL with the reason in err
+ */
+apr_status_t base_name_check(const char **pname, const char *name,
+                             int wildcard, acme_err_t *err, apr_pool_t *pool);
+
+#endif

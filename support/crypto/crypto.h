@@ -1,0 +1,166 @@
+/*
+ * crypto: keys, signatures, CSRs and certificates. The only room of
+ * acmectl that includes OpenSSL.
+ *
+ * Private keys are opaque and wiped with their pool.
+ */
+#ifndef ACME_CRYPTO_H
+#define ACME_CRYPTO_H
+
+#include "base/base.h"
+
+/* ------------------------------------------------------------------ key */
+
+/** Key types by the names ACMEPrivateKeys uses. */
+typedef enum crypto_key_type_t {
+    CRYPTO_P256, CRYPTO_P384, CRYPTO_P521,
+    CRYPTO_RSA2048, CRYPTO_RSA3072, CRYPTO_RSA4096
+} crypto_key_type_t;
+
+/** A private key (or, from a certificate, a public one). */
+typedef struct crypto_key_t crypto_key_t;
+
+/** "P-256", …, "RSA-4096". */
+const char *crypto_key_type_name(crypto_key_type_t type);
+
+/** Case ignored. @return APR_EINVAL if unknown */
+apr_status_t crypto_key_type_parse(crypto_key_type_t *ptype,
+                                   const char *name);
+
+/** Make a new private key. @param pkey wiped and freed with result_pool */
+apr_status_t crypto_key_generate(crypto_key_t **pkey, crypto_key_type_t type,
+                                 acme_err_t *err, apr_pool_t *result_pool);
+
+/**
+ * Read an unencrypted private key: PEM, PKCS#8 or traditional.
+ * @return APR_EINVAL if it is none, is encrypted, or of another type
+ */
+apr_status_t crypto_key_read(crypto_key_t **pkey, const char *pem,
+                             apr_size_t len, acme_err_t *err,
+                             apr_pool_t *result_pool);
+
+/** PKCS#8 PEM text, wiped with result_pool. */
+apr_status_t crypto_key_write(char **ppem, apr_size_t *plen,
+                              const crypto_key_t *key, acme_err_t *err,
+                              apr_pool_t *result_pool);
+
+/** The type of key. */
+crypto_key_type_t crypto_key_type(const crypto_key_t *key);
+
+/** 1 if both have the same public half. */
+int crypto_key_equal(const crypto_key_t *a, const crypto_key_t *b);
+
+/* ------------------------------------------------------------ jwk, sign */
+
+/** The public key as a JWK, required members only.
+ *  Source: RFC 7517, RFC 7518 6.2.1 and 6.3.1. */
+apr_status_t crypto_jwk(json_t **pjwk, const crypto_key_t *key,
+                        acme_err_t *err, apr_pool_t *result_pool);
+
+/** base64url of the SHA-256 thumbprint. Source: RFC 7638 3. */
+apr_status_t crypto_jwk_thumbprint(const char **pthumbprint,
+                                   const crypto_key_t *key, acme_err_t *err,
+                                   apr_pool_t *result_pool);
+
+/** The JWS "alg" of key: ES256, ES384, ES512 or RS256. */
+const char *crypto_sign_alg(const crypto_key_t *key);
+
+/** Sign as JWS wants it: ECDSA as R || S of fixed width (RFC 7518 3.4),
+ *  RSA as PKCS#1 v1.5 with SHA-256 (3.3). */
+apr_status_t crypto_sign(unsigned char **psig, apr_size_t *plen,
+                         const crypto_key_t *key, const void *data,
+                         apr_size_t len, acme_err_t *err,
+                         apr_pool_t *result_pool);
+
+/* ------------------------------------------------------------------ csr */
+
+/**
+ * A certificate request: empty subject, subjectAltName with exactly names.
+ * Source: RFC 2986; RFC 8555 7.4.
+ *
+ * @param pder   DER, plen bytes
+ * @param names  of const char *, lower-case A-labels, "*." allowed
+ */
+apr_status_t crypto_csr_make(unsigned char **pder, apr_size_t *plen,
+                             const crypto_key_t *key,
+                             const apr_array_header_t *names,
+                             acme_err_t *err, apr_pool_t *result_pool);
+
+/**
+ * Names and public key of a request (PEM or DER) whose own signature
+ * verifies.
+ * @param pnames  dNSNames, lower case, CN included if it is a name
+ * @param pkey    public key; nullable
+ */
+apr_status_t crypto_csr_read(unsigned char **pder, apr_size_t *plen,
+                             apr_array_header_t **pnames,
+                             crypto_key_t **pkey, const char *data,
+                             apr_size_t len, acme_err_t *err,
+                             apr_pool_t *result_pool);
+
+/* ----------------------------------------------------------------- cert */
+
+/** A certificate. Immutable; freed with its pool. */
+typedef struct crypto_cert_t crypto_cert_t;
+
+/** Largest chain accepted, bytes and certificates. */
+#define CRYPTO_CHAIN_MAX (256 * 1024)
+#define CRYPTO_CHAIN_CERTS_MAX 10
+
+/**
+ * Read a chain, leaf first, that consists of CERTIFICATE blocks and white
+ * space and nothing else.
+ * Source: RFC 8555 9.1, 11.4 (no other PEM block may hide in it).
+ *
+ * @param pcerts  array of crypto_cert_t *, at least one
+ * @return APR_EINVAL with the reason
+ */
+apr_status_t crypto_chain_read(apr_array_header_t **pcerts, const char *pem,
+                               apr_size_t len, acme_err_t *err,
+                               apr_pool_t *result_pool);
+
+/**
+ * Decide whether a chain may be installed: the leaf's key is key's, its
+ * dNSNames are exactly names (any order), now lies in its validity (an
+ * hour of clock skew at the start allowed), and each certificate signs
+ * the one before it.
+ * Source: RFC 8555 7.4.2; ours.
+ *
+ * @param key  nullable (a CSR from outside): then not compared
+ * @return APR_EINVAL with the reason
+ */
+apr_status_t crypto_chain_check(const apr_array_header_t *certs,
+                                const crypto_key_t *key,
+                                const apr_array_header_t *names,
+                                apr_time_t now, acme_err_t *err,
+                                apr_pool_t *scratch_pool);
+
+/** One certificate as PEM / DER in result_pool. */
+apr_status_t crypto_cert_pem(char **ppem, const crypto_cert_t *cert,
+                             acme_err_t *err, apr_pool_t *result_pool);
+apr_status_t crypto_cert_der(unsigned char **pder, apr_size_t *plen,
+                             const crypto_cert_t *cert, acme_err_t *err,
+                             apr_pool_t *result_pool);
+
+/** The public key of a certificate. */
+apr_status_t crypto_cert_key(crypto_key_t **pkey, const crypto_cert_t *cert,
+                             acme_err_t *err, apr_pool_t *result_pool);
+
+/** What people and status pages want to know of a certificate. */
+typedef struct crypto_cert_info_t {
+    const char *subject;          /**< RFC 2253 text, printable ASCII */
+    const char *issuer;           /**< the issuer's CN, else its subject */
+    const char *serial;           /**< lower-case hex, two digits a byte */
+    const char *sha256;           /**< of the DER, lower-case hex */
+    const char *key_type;         /**< "P-256" … or "other" */
+    apr_time_t not_before;        /**< µs UTC */
+    apr_time_t not_after;
+    apr_array_header_t *names;    /**< dNSNames, lower case, in order */
+} crypto_cert_info_t;
+
+/** Fill *info; everything lives in result_pool. */
+apr_status_t crypto_cert_info(crypto_cert_info_t *info,
+                              const crypto_cert_t *cert, acme_err_t *err,
+                              apr_pool_t *result_pool);
+
+#endif
