@@ -1,0 +1,87 @@
+/*
+ * httpd: the server as seen from outside: run its binary, read its parse
+ * of the configuration, restart it gracefully, see whether it is up.
+ * acmectl links nothing of httpd.
+ */
+#ifndef ACME_HTTPD_H
+#define ACME_HTTPD_H
+
+#include "base/base.h"
+
+/** How httpd is called. Borrowed. */
+typedef struct httpd_args_t {
+    const char *binary;              /**< absolute path */
+    const char *root;                /**< nullable: -d */
+    const char *config;              /**< nullable: -f */
+    const apr_array_header_t *defines;  /**< of const char *: -D; nullable */
+    const char *module;              /**< nullable: path of mod_acme.so, for
+                                          a configuration that does not
+                                          load it (-C LoadModule …) */
+} httpd_args_t;
+
+/** What a program printed and how it ended. */
+typedef struct httpd_output_t {
+    const char *out;       /**< NUL-terminated */
+    apr_size_t out_len;    /**< bytes */
+    const char *err;       /**< NUL-terminated, cut at 64 KiB */
+    int status;            /**< exit status; 128 + signal when killed */
+} httpd_output_t;
+
+/**
+ * Run a program without a shell, in a clean environment (PATH, HOME and,
+ * for httpd, what envvars exported: the caller's), stdin empty.
+ *
+ * @param argv      NULL behind the last; argv[0] an absolute path
+ * @param deadline  µs; then the program is killed
+ * @param max       largest output on stdout, bytes
+ * @return APR_SUCCESS when it ran and ended (see status); APR_ENOENT;
+ *         APR_TIMEUP
+ */
+apr_status_t httpd_exec(httpd_output_t *output, const char *const *argv,
+                        apr_interval_time_t deadline, apr_size_t max,
+                        acme_err_t *err, apr_pool_t *result_pool);
+
+/**
+ * Ask httpd for the document of DUMP_ACME (-t -D DUMP_ACME).
+ *
+ * @param ptext  JSON text, not yet checked
+ * @return APR_SUCCESS; APR_EINVAL with exit BASE_EXIT_HTTPD and httpd's
+ *         own first complaint when it refuses the configuration, or when
+ *         the configuration does not load mod_acme (the sentence says how)
+ */
+apr_status_t httpd_dump(const char **ptext, apr_size_t *plen,
+                        const httpd_args_t *args, acme_err_t *err,
+                        apr_pool_t *result_pool);
+
+/** httpd -t. @return APR_EINVAL, BASE_EXIT_HTTPD with its complaint */
+apr_status_t httpd_configtest(const httpd_args_t *args, acme_err_t *err,
+                              apr_pool_t *scratch_pool);
+
+/**
+ * Is the server of this pid file running?
+ *
+ * @param ppid  set on success
+ * @return APR_ENOENT when it is not (no file, no process, or a process
+ *         that is not binary)
+ */
+apr_status_t httpd_running(pid_t *ppid, const char *pid_file,
+                           const char *binary, acme_err_t *err,
+                           apr_pool_t *scratch_pool);
+
+/**
+ * Restart gracefully (SIGUSR1 to the parent): configuration tested before,
+ * survival of the parent proved after. A stopped server is not started.
+ *
+ * @param generation  tells the generation of the live segment; called until
+ *                    it answers a greater number than at first, which is
+ *                    when the new children serve; nullable
+ * @param deadline    µs for the restart to happen
+ * @return APR_ENOENT when httpd is not running; APR_EINVAL when it refuses
+ *         the configuration; APR_TIMEUP; APR_EGENERAL when the parent died
+ */
+apr_status_t httpd_graceful(const httpd_args_t *args, const char *pid_file,
+                            unsigned long long (*generation)(void *baton),
+                            void *baton, apr_interval_time_t deadline,
+                            acme_err_t *err, apr_pool_t *scratch_pool);
+
+#endif
