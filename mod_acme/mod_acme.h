@@ -1,0 +1,245 @@
+/*
+ * mod_acme.h: what the files of mod_acme know of each other.
+ *
+ * The configuration passes through three shapes:
+ *
+ *   directives.c   each directive is checked and kept: settings in the
+ *                  record of the main server or of one <ACMEDomain>, every
+ *                  ACMEDomain as a claim, in the order of definition
+ *   config.c       records: created unset, merged into new ones; defaults
+ *                  live in the getters below and nowhere else
+ *   domains.c      check_config, which httpd -t and every start run alike:
+ *                  claims become domains, each name in one of them, and
+ *                  virtual hosts find the domain whose certificate they use
+ *
+ * Afterwards all of it is constant. Everything lives in pconf: a restart
+ * builds it anew.
+ */
+#ifndef MOD_ACME_H
+#define MOD_ACME_H
+
+#include <httpd.h>
+#include <http_config.h>
+
+#include <apr_hash.h>
+#include <apr_pools.h>
+#include <apr_tables.h>
+
+#include "acme_live.h"
+
+#define ACME_NAMES_WARN  100   /**< public CAs refuse more in a certificate */
+#define ACME_NAMES_MAX   1000
+#define ACME_LIVE_NAME   "acme-live"  /**< in httpd's runtime directory */
+
+extern module AP_MODULE_DECLARE_DATA acme_module;
+
+/** ACMERenewMode */
+typedef enum acme_renew_t {
+    ACME_RENEW_UNSET = -1,
+    ACME_RENEW_AUTO,     /**< what a virtual host uses */
+    ACME_RENEW_ALWAYS,
+    ACME_RENEW_MANUAL
+} acme_renew_t;
+
+/** ACMERenewWindow */
+typedef enum acme_window_unit_t {
+    ACME_WINDOW_UNSET = -1,
+    ACME_WINDOW_DEFAULT, /**< 33 %, 50 % under 10 days of lifetime */
+    ACME_WINDOW_PERCENT,
+    ACME_WINDOW_DAYS
+} acme_window_unit_t;
+
+typedef struct acme_window_t {
+    acme_window_unit_t unit;
+    int n;               /**< percent 1..99 or days 1..3650 */
+} acme_window_t;
+
+/** What may stand in the main server and in <ACMEDomain>; config.c. */
+typedef struct acme_settings_t acme_settings_t;
+
+/** One managed certificate. */
+typedef struct acme_domain_t {
+    const char *name;            /**< the first of names */
+    apr_array_header_t *names;   /**< of const char *: lower case, each once,
+                                      in the order written; not empty */
+    const char *file;            /**< as httpd opened it */
+    int line;
+    const acme_settings_t *settings;  /**< merged; use the getters */
+    apr_array_header_t *servers; /**< of server_rec *: virtual hosts that
+                                      answer to one of names, in order of
+                                      definition; perhaps empty */
+} acme_domain_t;
+
+/** One ACMEDomain as written, before resolution. */
+typedef struct acme_claim_t {
+    apr_array_header_t *names;   /**< checked; empty: those of server */
+    const char *file;
+    int line;
+    server_rec *server;          /**< where it stands */
+    acme_settings_t *settings;   /**< of <ACMEDomain>; else NULL */
+} acme_claim_t;
+
+/** The record of a server_rec. */
+typedef struct acme_server_conf_t {
+    acme_settings_t *settings;   /**< of the main server, never NULL */
+    const char *store_dir;       /**< absolute; NULL: unset */
+    int port_http;               /**< ACMEPortMap; -1: unset, 0: none */
+    int port_https;
+    int ssl_engine;              /**< SSLEngine; -1: unset, else 0 or 1 */
+    int certificate_file;        /**< SSLCertificateFile; -1: unset, else 1 */
+    acme_domain_t *domain;       /**< set by acme_domains_resolve */
+} acme_server_conf_t;
+
+/** What one process knows of the present configuration. */
+typedef struct acme_state_t {
+    server_rec *main_server;     /**< NULL until check_config */
+    apr_array_header_t *claims;  /**< of acme_claim_t *, as read */
+    apr_array_header_t *domains; /**< of acme_domain_t *, as defined */
+    apr_size_t names;            /**< of all domains together */
+    acme_claim_t *section;       /**< the <ACMEDomain> being read or NULL */
+    live_t *live;                /**< set by acme_http01_start or NULL */
+} acme_state_t;
+
+/* ------------------------------------------------- config.c: the records */
+
+/** This configuration's state; NULL before pre_config. Source: ours. */
+acme_state_t *acme_state_get(void);
+
+/** Make a new, empty state in pconf and let it be the present one. */
+void acme_state_create(apr_pool_t *pconf);
+
+/** The record of s, never NULL. */
+acme_server_conf_t *acme_server_conf(server_rec *s);
+
+/** create_server_config: everything unset. */
+void *acme_server_conf_create(apr_pool_t *p, server_rec *s);
+
+/**
+ * merge_server_config: base is the main server's record, add a virtual
+ * host's; both stay as they are. Global settings come from base (they are
+ * refused in a virtual host), SSLEngine and SSLCertificateFile are
+ * inherited as mod_ssl does, domains are resolved afterwards.
+ */
+void *acme_server_conf_merge(apr_pool_t *p, void *base, void *add);
+
+/** Settings with nothing set. */
+acme_settings_t *acme_settings_create(apr_pool_t *p);
+
+/** A new record: what add has set, else what base has. */
+acme_settings_t *acme_settings_merge(apr_pool_t *p,
+                                     const acme_settings_t *base,
+                                     const acme_settings_t *add);
+
+/** The table of directives; directives.c. */
+extern const command_rec acme_directives[];
+
+/* ---------------------------------------------- getters: effective values */
+
+/** ACMEStoreDir, absolute; default: localstatedir/lib/acme. */
+const char *acme_store_dir(void);
+
+/** The live segment's path, absolute. */
+const char *acme_live_path(apr_pool_t *p);
+
+/** Local port on which the public port 80 arrives; 0: it does not. */
+int acme_port_http(void);
+
+/** Local port on which the public port 443 arrives; 0: it does not. */
+int acme_port_https(void);
+
+/** Directory URLs in order of fail-over, of const char *; not empty. */
+const apr_array_header_t *acme_domain_ca(const acme_domain_t *domain);
+
+/** ACMECACertificateFile, absolute; NULL: the system's trust store. */
+const char *acme_domain_ca_certificate_file(const acme_domain_t *domain);
+
+/** 1 if the terms of service are accepted. */
+int acme_domain_agreement(const acme_domain_t *domain);
+
+/** Contact URIs ("mailto:..."), of const char *; perhaps empty; in p. */
+const apr_array_header_t *acme_domain_contact(const acme_domain_t *domain,
+                                              apr_pool_t *p);
+
+/** Challenge types in order of preference, of const char *; not empty. */
+const apr_array_header_t *acme_domain_challenges(const acme_domain_t *domain);
+
+/** Key types ("P-256", ...), of const char *, each once; not empty. */
+const apr_array_header_t *acme_domain_keys(const acme_domain_t *domain);
+
+/** ACMERenewMode; never ACME_RENEW_UNSET. */
+acme_renew_t acme_domain_renew_mode(const acme_domain_t *domain);
+
+/** ACMERenewWindow; unit is never ACME_WINDOW_UNSET. */
+acme_window_t acme_domain_renew_window(const acme_domain_t *domain);
+
+/** 1 if s speaks TLS: SSLEngine on, its own or inherited. */
+int acme_server_ssl(server_rec *s);
+
+/** 1 if s has an SSLCertificateFile, its own or inherited. */
+int acme_server_has_certificate(server_rec *s);
+
+/**
+ * The domain whose certificate s uses when it has none of its own: the one
+ * that has its ServerName, else one of its aliases. NULL: none. Constant
+ * from check_config on.
+ */
+acme_domain_t *acme_server_domain(server_rec *s);
+
+/* --------------------------------------------------------- domains.c */
+
+/**
+ * Check a domain name as a certificate needs it.
+ * Source: RFC 1123 2.1, RFC 5890 2.3.1, RFC 8555 7.1.3; ours (at least two
+ * labels; no address, no wildcard yet).
+ *
+ * @param pname  set on success: lower case
+ * @return NULL or the reason, a sentence that begins with the name
+ */
+const char *acme_name_check(const char **pname, const char *name,
+                            apr_pool_t *p);
+
+/**
+ * check_config: make domains of the claims and find who serves them.
+ * Logs every fault of the configuration at its file and line.
+ * @return OK; HTTP_INTERNAL_SERVER_ERROR if httpd must not start with it
+ */
+int acme_domains_resolve(apr_pool_t *pconf, apr_pool_t *ptemp,
+                         server_rec *s);
+
+/** 1 if s was given a ServerName itself (a host without one inherits). */
+int acme_server_named(server_rec *s);
+
+/* ------------------------------------------------------------ dump.c */
+
+/** test_config: with -D DUMP_ACME, print the configuration as JSON. */
+void acme_dump(apr_pool_t *pconf, server_rec *s);
+
+/* ---------------------------------------- http01.c, cert_files.c: hooks */
+
+/** Register the hooks that answer http-01 challenges. */
+void acme_http01_register(apr_pool_t *p);
+
+/**
+ * Open the live segment for acme_state_get()->names tokens and put it into
+ * ->live. Called in post_config, second pass only, before mod_ssl's.
+ *
+ * @param s  the main server
+ * @return APR_SUCCESS; else it has logged why, and the server starts
+ *         without answering challenges
+ */
+apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf);
+
+/** Register the hooks that hand certificate files to mod_ssl. */
+void acme_cert_files_register(apr_pool_t *p);
+
+/**
+ * Prepare the files that mod_ssl will be given (stand-ins where no
+ * certificate exists yet). Called in post_config, second pass only, after
+ * acme_http01_start and before mod_ssl's.
+ *
+ * @param s  the main server
+ * @return APR_SUCCESS; else it has logged why, and the server starts
+ */
+apr_status_t acme_cert_files_start(server_rec *s, apr_pool_t *pconf);
+
+#endif
