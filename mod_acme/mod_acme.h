@@ -21,7 +21,6 @@
 #include <httpd.h>
 #include <http_config.h>
 
-#include <apr_hash.h>
 #include <apr_pools.h>
 #include <apr_tables.h>
 
@@ -54,8 +53,20 @@ typedef struct acme_window_t {
     int n;               /**< percent 1..99 or days 1..3650 */
 } acme_window_t;
 
-/** What may stand in the main server and in <ACMEDomain>; config.c. */
-typedef struct acme_settings_t acme_settings_t;
+/**
+ * What may stand in the main server and in <ACMEDomain>, each unset until a
+ * directive sets it. Read it by the getters, which know the defaults.
+ */
+typedef struct acme_settings_t {
+    apr_array_header_t *ca;          /**< of const char *: URLs */
+    const char *ca_certificate_file; /**< absolute */
+    int agreement;                   /**< -1: unset */
+    apr_array_header_t *contact;     /**< of const char *: URIs; may be empty */
+    apr_array_header_t *challenges;  /**< of const char * */
+    apr_array_header_t *keys;        /**< of const char * */
+    acme_renew_t renew_mode;
+    acme_window_t window;
+} acme_settings_t;
 
 /** One managed certificate. */
 typedef struct acme_domain_t {
@@ -65,8 +76,10 @@ typedef struct acme_domain_t {
     const char *file;            /**< as httpd opened it */
     int line;
     const acme_settings_t *settings;  /**< merged; use the getters */
-    apr_array_header_t *servers; /**< of server_rec *: virtual hosts that
-                                      answer to one of names, in order of
+    apr_array_header_t *servers; /**< of server_rec *: virtual hosts and
+                                      the main server that answer to one of
+                                      names or hold the ACMEDomain; the main
+                                      server first, then in the order of
                                       definition; perhaps empty */
 } acme_domain_t;
 
@@ -81,18 +94,23 @@ typedef struct acme_claim_t {
 
 /** The record of a server_rec. */
 typedef struct acme_server_conf_t {
-    acme_settings_t *settings;   /**< of the main server, never NULL */
+    const server_rec *server;    /**< whose record it is */
+    acme_settings_t *settings;   /**< of the main server; NULL: none set */
     const char *store_dir;       /**< absolute; NULL: unset */
     int port_http;               /**< ACMEPortMap; -1: unset, 0: none */
     int port_https;
     int ssl_engine;              /**< SSLEngine; -1: unset, else 0 or 1 */
     int certificate_file;        /**< SSLCertificateFile; -1: unset, else 1 */
-    acme_domain_t *domain;       /**< set by acme_domains_resolve */
+    int named;                   /**< 1: a ServerName of its own */
+    apr_array_header_t *claimed; /**< of acme_domain_t *: whose ACMEDomain
+                                      stands in the host; NULL: none */
+    acme_domain_t *domain;       /**< whose certificate it uses or NULL */
 } acme_server_conf_t;
 
 /** What one process knows of the present configuration. */
 typedef struct acme_state_t {
     server_rec *main_server;     /**< NULL until check_config */
+    const char *live_path;       /**< of the segment; NULL until then */
     apr_array_header_t *claims;  /**< of acme_claim_t *, as read */
     apr_array_header_t *domains; /**< of acme_domain_t *, as defined */
     apr_size_t names;            /**< of all domains together */
@@ -135,11 +153,13 @@ extern const command_rec acme_directives[];
 
 /* ---------------------------------------------- getters: effective values */
 
+/* The four of the whole server are valid from check_config on. */
+
 /** ACMEStoreDir, absolute; default: localstatedir/lib/acme. */
 const char *acme_store_dir(void);
 
 /** The live segment's path, absolute. */
-const char *acme_live_path(apr_pool_t *p);
+const char *acme_live_path(void);
 
 /** Local port on which the public port 80 arrives; 0: it does not. */
 int acme_port_http(void);
@@ -156,7 +176,10 @@ const char *acme_domain_ca_certificate_file(const acme_domain_t *domain);
 /** 1 if the terms of service are accepted. */
 int acme_domain_agreement(const acme_domain_t *domain);
 
-/** Contact URIs ("mailto:..."), of const char *; perhaps empty; in p. */
+/**
+ * Contact URIs ("mailto:..."), of const char *; perhaps empty; in p.
+ * Default: the main server's ServerAdmin if that is a mail address.
+ */
 const apr_array_header_t *acme_domain_contact(const acme_domain_t *domain,
                                               apr_pool_t *p);
 
@@ -172,16 +195,27 @@ acme_renew_t acme_domain_renew_mode(const acme_domain_t *domain);
 /** ACMERenewWindow; unit is never ACME_WINDOW_UNSET. */
 acme_window_t acme_domain_renew_window(const acme_domain_t *domain);
 
-/** 1 if s speaks TLS: SSLEngine on, its own or inherited. */
+/**
+ * 1 if mod_ssl will speak TLS for s: SSLEngine on, its own or inherited; or
+ * unset, with a certificate file, where the protocol of s is https.
+ */
 int acme_server_ssl(server_rec *s);
 
 /** 1 if s has an SSLCertificateFile, its own or inherited. */
 int acme_server_has_certificate(server_rec *s);
 
+/** 1 if the virtual host s has a ServerName of its own. */
+int acme_server_named(server_rec *s);
+
+/** Virtual hosts in the order of definition, of server_rec *, in p. */
+apr_array_header_t *acme_server_hosts(server_rec *main_server,
+                                      apr_pool_t *p);
+
 /**
  * The domain whose certificate s uses when it has none of its own: the one
- * that has its ServerName, else one of its aliases. NULL: none. Constant
- * from check_config on.
+ * that has its ServerName, else the one whose ACMEDomain stands in s, else
+ * the one that has its first alias of all that some domain has. NULL: none.
+ * Constant from check_config on.
  */
 acme_domain_t *acme_server_domain(server_rec *s);
 
@@ -199,15 +233,19 @@ const char *acme_name_check(const char **pname, const char *name,
                             apr_pool_t *p);
 
 /**
+ * The contact URI of a mail address, with or without "mailto:".
+ * Source: RFC 8555 7.3 (one address, no header fields), RFC 6068 2.
+ * @return NULL if text is not one address at a domain of two labels or more
+ */
+const char *acme_mail_uri(const char *text, apr_pool_t *p);
+
+/**
  * check_config: make domains of the claims and find who serves them.
  * Logs every fault of the configuration at its file and line.
  * @return OK; HTTP_INTERNAL_SERVER_ERROR if httpd must not start with it
  */
 int acme_domains_resolve(apr_pool_t *pconf, apr_pool_t *ptemp,
                          server_rec *s);
-
-/** 1 if s was given a ServerName itself (a host without one inherits). */
-int acme_server_named(server_rec *s);
 
 /* ------------------------------------------------------------ dump.c */
 

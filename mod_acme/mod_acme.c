@@ -1,0 +1,70 @@
+/*
+ * mod_acme: the module record, its hooks and the order of start-up.
+ *
+ *   pre_config     a new, empty state
+ *   (directives)   directives.c
+ *   check_config   domains.c: errors end httpd -t and a start alike
+ *   test_config    dump.c, with -D DUMP_ACME
+ *   post_config    live segment, then certificate files; then mod_ssl's
+ *
+ * Certificate trouble never keeps httpd from starting: what post_config
+ * cannot do is logged where it fails and the server starts without it.
+ */
+#include "mod_acme.h"
+
+#include <http_core.h>
+
+static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    acme_state_create(pconf);
+    return OK;
+}
+
+static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
+                        apr_pool_t *ptemp, server_rec *s)
+{
+    return acme_domains_resolve(pconf, ptemp, s);
+}
+
+static void test_config(apr_pool_t *pconf, server_rec *s)
+{
+    if (ap_exists_config_define("DUMP_ACME")) {
+        acme_dump(pconf, s);
+    }
+}
+
+static int post_config(apr_pool_t *pconf, apr_pool_t *plog,
+                       apr_pool_t *ptemp, server_rec *s)
+{
+    /* The first of two passes, in a process that is about to fork. */
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    (void)acme_http01_start(s, pconf);
+    (void)acme_cert_files_start(s, pconf);
+    return OK;
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    static const char *const before_ssl[] = { "mod_ssl.c", NULL };
+
+    ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_post_config(post_config, NULL, before_ssl, APR_HOOK_MIDDLE);
+    acme_http01_register(p);
+    acme_cert_files_register(p);
+}
+
+AP_DECLARE_MODULE(acme) = {
+    STANDARD20_MODULE_STUFF,
+    NULL,                       /* create per-directory record */
+    NULL,                       /* merge per-directory records */
+    acme_server_conf_create,
+    acme_server_conf_merge,
+    acme_directives,
+    register_hooks,
+    /* A host without any of our directives needs its own record too. */
+    AP_MODULE_FLAG_ALWAYS_MERGE
+};
