@@ -1,0 +1,174 @@
+/*
+ * store: accounts, keys, certificates, unfinished orders and the ledger,
+ * as files below ACMEStoreDir. LAYOUT beside this file draws them.
+ *
+ * Keys are PEM text here; nobody in this room looks inside. Every write is
+ * atomic, every key 0600 from its first byte. Reading needs no lock;
+ * writing needs store_lock.
+ */
+#ifndef ACME_STORE_H
+#define ACME_STORE_H
+
+#include "base/base.h"
+
+/** An open store. Holds paths only. */
+typedef struct store_t store_t;
+
+/** The number behind "acme-store" in STORE/format. */
+#define STORE_FORMAT 1
+
+/**
+ * Open a store.
+ * Source: ours (LAYOUT).
+ *
+ * @param dir     absolute path
+ * @param create  1: make what is missing, and prove by a written and
+ *                removed file that there is room (before any CA is asked)
+ * @return APR_SUCCESS; APR_ENOENT when it is absent and create is 0;
+ *         APR_EACCES when its owner or mode let others in; APR_EINVAL for
+ *         a format number of another version
+ */
+apr_status_t store_open(store_t **pstore, const char *dir, int create,
+                        acme_err_t *err, apr_pool_t *result_pool);
+
+/** Become the one writer until pool is cleared; see base_lock_take. */
+apr_status_t store_lock(store_t *store, const char *holder,
+                        apr_interval_time_t wait, acme_err_t *err,
+                        apr_pool_t *pool);
+
+/** The directory given to store_open. */
+const char *store_dir(const store_t *store);
+
+/* -------------------------------------------------------------- accounts */
+
+/**
+ * The account kept for a CA.
+ * Source: ours (schemas/state/account.json).
+ *
+ * @param ca  directory URL
+ * @return APR_ENOENT if there is none; APR_EINVAL if the folder belongs to
+ *         another directory URL or its file is damaged
+ */
+apr_status_t store_account_read(json_t **paccount, const store_t *store,
+                                const char *ca, acme_err_t *err,
+                                apr_pool_t *result_pool);
+
+/** Keep account for ca; its "directory" must be ca. */
+apr_status_t store_account_write(store_t *store, const char *ca,
+                                 const json_t *account, acme_err_t *err,
+                                 apr_pool_t *scratch_pool);
+
+/** Directory URLs of all accounts, sorted, of const char *. */
+apr_status_t store_account_list(apr_array_header_t **pcas,
+                                const store_t *store, acme_err_t *err,
+                                apr_pool_t *result_pool);
+
+/** The account's key, PEM. @return APR_ENOENT if there is none */
+apr_status_t store_account_key_read(char **ppem, apr_size_t *plen,
+                                    const store_t *store, const char *ca,
+                                    acme_err_t *err, apr_pool_t *result_pool);
+
+/** Keep the account's key; an existing one is never overwritten
+ *  (APR_EEXIST). */
+apr_status_t store_account_key_write(store_t *store, const char *ca,
+                                     const char *pem, apr_size_t len,
+                                     acme_err_t *err,
+                                     apr_pool_t *scratch_pool);
+
+/** The cached directory of a CA and when it was fetched.
+ *  @return APR_ENOENT if there is none */
+apr_status_t store_directory_read(json_t **pdirectory, apr_time_t *pfetched,
+                                  const store_t *store, const char *ca,
+                                  acme_err_t *err, apr_pool_t *result_pool);
+
+/** Cache a CA's directory, fetched now. */
+apr_status_t store_directory_write(store_t *store, const char *ca,
+                                   const json_t *directory, apr_time_t now,
+                                   acme_err_t *err, apr_pool_t *scratch_pool);
+
+/* ---------------------------------------------------------- certificates */
+
+/** The id of a certificate: the domain's name for the first of its key
+ *  types, NAME~TYPE (lower case) for each further one. */
+const char *store_certificate_id(const char *name, const char *key_type,
+                                 int first, apr_pool_t *pool);
+
+/** A certificate as it is kept. Texts are PEM. */
+typedef struct store_certificate_t {
+    const json_t *meta;       /**< schemas/state/certificate.json */
+    const char *cert;         /**< the leaf */
+    const char *chain;        /**< the rest; perhaps "" */
+    const char *key;          /**< nullable: the key is kept elsewhere */
+} store_certificate_t;
+
+/** The current generation. @return APR_ENOENT if there is none */
+apr_status_t store_certificate_read(store_certificate_t *certificate,
+                                    const store_t *store, const char *id,
+                                    acme_err_t *err, apr_pool_t *result_pool);
+
+/** Its meta.json alone. @return APR_ENOENT if there is none */
+apr_status_t store_certificate_meta(json_t **pmeta, const store_t *store,
+                                    const char *id, acme_err_t *err,
+                                    apr_pool_t *result_pool);
+
+/** Keep a new generation and make it current by one rename; generations
+ *  older than the last three are removed. */
+apr_status_t store_certificate_write(store_t *store, const char *id,
+                                     const store_certificate_t *certificate,
+                                     acme_err_t *err,
+                                     apr_pool_t *scratch_pool);
+
+/** Replace the current generation's meta.json. */
+apr_status_t store_certificate_meta_write(store_t *store, const char *id,
+                                          const json_t *meta,
+                                          acme_err_t *err,
+                                          apr_pool_t *scratch_pool);
+
+/** Absolute path of a file of the current generation ("cert.pem"). */
+const char *store_certificate_path(const store_t *store, const char *id,
+                                   const char *file, apr_pool_t *pool);
+
+/* ---------------------------------------------------------------- orders */
+
+/** An unfinished order: its state and the key its CSR is made with. */
+typedef struct store_order_t {
+    json_t *state;      /**< nullable: no order at the CA yet */
+    char *key;          /**< nullable: PEM; no CSR made yet */
+    apr_size_t key_len;
+} store_order_t;
+
+/** @return APR_ENOENT if certificate id has no unfinished order */
+apr_status_t store_order_read(store_order_t *order, const store_t *store,
+                              const char *id, acme_err_t *err,
+                              apr_pool_t *result_pool);
+
+/** Keep the state of id's order. */
+apr_status_t store_order_write(store_t *store, const char *id,
+                               const json_t *state, acme_err_t *err,
+                               apr_pool_t *scratch_pool);
+
+/** Keep the key of id's order. */
+apr_status_t store_order_key_write(store_t *store, const char *id,
+                                   const char *pem, apr_size_t len,
+                                   acme_err_t *err, apr_pool_t *scratch_pool);
+
+/** Forget id's order and its key; absent is success. */
+apr_status_t store_order_remove(store_t *store, const char *id,
+                                acme_err_t *err, apr_pool_t *scratch_pool);
+
+/* ---------------------------------------------------- ledger and config */
+
+/** Failures and waits (schemas/state/ledger.json); an absent one reads as
+ *  an empty one. */
+apr_status_t store_ledger_read(json_t **pledger, const store_t *store,
+                               acme_err_t *err, apr_pool_t *result_pool);
+
+/** Replace the ledger. */
+apr_status_t store_ledger_write(store_t *store, const json_t *ledger,
+                                acme_err_t *err, apr_pool_t *scratch_pool);
+
+/** Keep the last good document of DUMP_ACME. */
+apr_status_t store_config_write(store_t *store, const json_t *config,
+                                acme_err_t *err, apr_pool_t *scratch_pool);
+
+#endif
