@@ -1,0 +1,364 @@
+package ACME::Rig::Httpd;
+
+# A private httpd: its own ServerRoot, run directory, logs, ports and
+# modules; nothing below /etc is read. Starts as root and drops to www-data.
+#
+#   my $httpd = ACME::Rig::Httpd->new($rig, mpm => 'worker');
+#   $httpd->write_config(<<"END");
+#       ...                                  # behind a complete prologue
+#   END
+#   $httpd->start;
+#
+# ACME_MODULE names another mod_acme.so, ACME_PRELOAD libraries for
+# LD_PRELOAD (the sanitizers' runtimes) in every httpd of the rig.
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use ACME::Rig ();
+
+our @MODULES = qw(authz_core authz_host alias dir mime log_config headers
+                  rewrite setenvif socache_shmcb ssl);
+
+# Options: name (of the directory, "httpd"), mpm (event, worker, prefork),
+# modules (the list), more (further modules), without_acme, ports
+# ([http, https]), user, daemon (1), env.
+sub new
+{
+    my ($class, $rig, %opt) = @_;
+    my ($http, $https) = @{$opt{ports} // [$rig->ports(2)]};
+    my $name = $opt{name} // 'httpd';
+    my $self = bless {
+        rig => $rig, name => $name, root => $rig->path($name),
+        mpm => $opt{mpm} // $ENV{ACME_MPM} // 'event',
+        modules => [@{$opt{modules} // \@MODULES}, @{$opt{more} // []}],
+        without_acme => $opt{without_acme}, user => $opt{user} // 'www-data',
+        http => $http, https => $https, env => $opt{env} // {},
+        log_level => $opt{log_level}
+            // ($opt{without_acme} ? 'info' : 'info acme:debug'),
+    }, $class;
+
+    $rig->make_dir($self->{root}, 0755);
+    $rig->make_dir("$self->{root}/$_", 0755) for qw(conf htdocs);
+    $rig->make_dir("$self->{root}/$_", 0700) for qw(logs);
+    $rig->make_dir("$self->{root}/run", 0755);
+    $self->{binary} = $self->_binary;
+    return $rig->adopt($self);
+}
+
+sub http { return $_[0]{http} }
+sub https { return $_[0]{https} }
+sub root { return $_[0]{root} }
+sub binary { return $_[0]{binary} }
+sub config { return "$_[0]{root}/conf/httpd.conf" }
+sub store { return "$_[0]{root}/acme" }
+sub htdocs { my ($self, @p) = @_; return join '/', "$self->{root}/htdocs", @p }
+
+# ----------------------------------------------------------------- places
+
+my %apxs;
+
+sub apxs
+{
+    my ($name) = @_;
+
+    if (!exists $apxs{$name}) {
+        my $apxs = $ENV{APXS} || ACME::Rig::program('apxs')
+            || ACME::Rig::program('apxs2') || 'apxs';
+        open my $fh, '-|', $apxs, '-q', $name or die "cannot run $apxs: $!\n";
+        chomp($apxs{$name} = <$fh> // '');
+        close $fh;
+    }
+    return $apxs{$name};
+}
+
+# The program, or a wrapper that sets LD_PRELOAD for it alone: acmectl
+# starts the same wrapper when it asks httpd for its configuration.
+sub _binary
+{
+    my ($self) = @_;
+    my $binary = $ENV{HTTPD} || apxs('SBINDIR') . '/' . apxs('PROGNAME');
+
+    return $binary if !$ENV{ACME_PRELOAD};
+    my $options = 'detect_leaks=0:abort_on_error=1:handle_abort=0:log_path='
+        . "$self->{root}/logs/asan";
+    return $self->{rig}->write_file("$self->{root}/httpd-preload", <<"END",
+#!/bin/sh
+LD_PRELOAD='$ENV{ACME_PRELOAD}' ASAN_OPTIONS='$options'
+UBSAN_OPTIONS='print_stacktrace=1:log_path=$self->{root}/logs/asan'
+export LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS
+exec '$binary' "\$@"
+END
+        0755);
+}
+
+# ---------------------------------------------------------- configuration
+
+# LoadModule lines for what is not linked into this httpd.
+sub load_modules
+{
+    my ($self, @names) = @_;
+    my %linked = map { $_ => 1 } $self->_linked;
+    my $dir = apxs('LIBEXECDIR');
+    my $text = '';
+
+    for my $name ("mpm_$self->{mpm}", @names) {
+        next if $linked{"mod_$name.c"};
+        die "mod_$name.so is not in $dir\n" if !-e "$dir/mod_$name.so";
+        $text .= "LoadModule ${name}_module \"$dir/mod_$name.so\"\n";
+    }
+    return $text;
+}
+
+sub _linked
+{
+    my ($self) = @_;
+
+    $self->{linked} //= [$self->{rig}->run([$self->{binary}, '-l'])->{out}
+        =~ /^\s+(\S+\.c)$/mg];
+    return @{$self->{linked}};
+}
+
+# What every private httpd needs before the test's own lines.
+sub prologue
+{
+    my ($self) = @_;
+    my $root = $self->{root};
+    my $mime = (grep { $_ eq 'mime' } @{$self->{modules}})
+        ? "TypesConfig /dev/null\nAddType text/html .html\n" : '';
+    my $acme = $self->{without_acme} ? ''
+        : 'LoadModule acme_module "' . ACME::Rig::module_path() . "\"\n"
+        . "ACMEStoreDir \"$root/acme\"\n"
+        . "ACMEPortMap http:$self->{http} https:$self->{https}\n";
+
+    return "ServerRoot \"$root\"\n"
+        . $self->load_modules(@{$self->{modules}}) . $mime . $acme . <<"END";
+LogLevel $self->{log_level}
+DefaultRuntimeDir "$root/run"
+PidFile "$root/run/httpd.pid"
+Mutex file:$root/run default
+ErrorLog "$root/logs/error_log"
+User $self->{user}
+Group $self->{user}
+ServerName localhost
+DocumentRoot "$root/htdocs"
+Listen 127.0.0.1:$self->{http}
+Listen 127.0.0.1:$self->{https}
+EnableSendfile off
+GracefulShutdownTimeout 5
+END
+}
+
+# Write httpd.conf: the prologue and $text. Returns its path.
+sub write_config
+{
+    my ($self, $text) = @_;
+
+    $self->{text} = $text;
+    return $self->{rig}->write_file($self->config, $self->prologue . $text);
+}
+
+# The number of lines before the test's own text, for messages with a line.
+sub prologue_lines
+{
+    my ($self) = @_;
+    my $count = () = $self->prologue =~ /\n/g;
+
+    return $count;
+}
+
+# A file below htdocs, readable by www-data.
+sub write_page
+{
+    my ($self, $name, $text) = @_;
+
+    return $self->{rig}->write_file($self->htdocs($name), $text, 0644);
+}
+
+# ---------------------------------------------------------------- running
+
+sub command
+{
+    my ($self, @args) = @_;
+
+    return [$self->{binary}, '-d', $self->{root}, '-f', $self->config, @args];
+}
+
+# `httpd -t`: { status, out, err }.
+sub configtest
+{
+    my ($self, @args) = @_;
+
+    return $self->{rig}->run($self->command('-t', @args),
+                             env => $self->{env});
+}
+
+# `httpd -t -D DUMP_ACME`, decoded; dies with httpd's words if it fails.
+sub dump
+{
+    my ($self, @args) = @_;
+    my $result = $self->configtest('-D', 'DUMP_ACME', @args);
+
+    die "httpd -t -D DUMP_ACME: status $result->{status}: $result->{err}\n"
+        if $result->{status};
+    return JSON::PP->new->utf8->decode($result->{out});
+}
+
+# Start and wait until both ports answer; dies with the log if they do not.
+sub start
+{
+    my ($self, @args) = @_;
+    my $result = $self->{rig}->run($self->command(@args, '-k', 'start'),
+                                   env => $self->{env}, timeout => 120);
+
+    if ($result->{status} == 0) {
+        my $ok = eval {
+            ACME::Rig::wait_for(20, 'the process id of httpd',
+                                sub { $self->pid });
+            for my $port ($self->{http}, $self->{https}) {
+                ACME::Rig::wait_port($port, 'httpd',
+                                     sub { $self->is_running }, 60);
+            }
+            1;
+        };
+        return $self->pid if $ok;
+        $result->{err} .= $@;
+    }
+    die "httpd did not start (status $result->{status}): $result->{err}"
+        . $self->error_log_tail . "\n";
+}
+
+# The parent's process id while it runs, else undef.
+sub pid
+{
+    my ($self) = @_;
+    my $text = ACME::Rig->read_file("$self->{root}/run/httpd.pid")
+        // return undef;
+    my ($pid) = $text =~ /^(\d+)/ or return undef;
+
+    return $self->_is_ours($pid) ? $pid : undef;
+}
+
+# A stale pid file may name somebody else's process by now.
+sub _is_ours
+{
+    my ($self, $pid) = @_;
+    my $line = ACME::Rig->read_file("/proc/$pid/cmdline") // return 0;
+
+    return index($line, $self->config) >= 0;
+}
+
+sub is_running { return defined $_[0]->pid }
+
+# Graceful restart; returns when the new configuration serves.
+sub graceful
+{
+    my ($self) = @_;
+    my $pid = $self->pid // die "httpd does not run\n";
+    my $before = $self->restarts;
+
+    kill 'USR1', $pid;
+    ACME::Rig::wait_for(60, 'the graceful restart',
+        sub { $self->restarts > $before || !$self->is_running });
+    die "httpd did not survive the restart: " . $self->error_log_tail . "\n"
+        if !$self->is_running;
+    return;
+}
+
+# How often httpd has taken up a configuration since the log began.
+sub restarts
+{
+    my ($self) = @_;
+    my $count = () = $self->error_log =~ /resuming normal operations/g;
+
+    return $count;
+}
+
+sub stop
+{
+    my ($self) = @_;
+    my $pid = $self->pid // return;
+
+    kill 'TERM', $pid;
+    my $gone = sub { !ACME::Rig::exists_pid($pid) };
+    return if eval { ACME::Rig::wait_for(20, 'the end of httpd', $gone) };
+    my @children = _children($pid);
+    kill 'KILL', $pid, @children;
+    eval { ACME::Rig::wait_for(5, 'the end of httpd', $gone) };
+    return;
+}
+
+# Process ids of the children of the parent.
+sub children { my $pid = $_[0]->pid; return $pid ? _children($pid) : () }
+
+sub _children
+{
+    my ($parent) = @_;
+    my @found;
+
+    for my $file (glob '/proc/[0-9]*/stat') {
+        my $text = ACME::Rig->read_file($file) // next;
+        push @found, $1 if $text =~ /^(\d+) \(.*\) \S (\d+)/s && $2 == $parent;
+    }
+    return @found;
+}
+
+# ------------------------------------------------------------------- logs
+
+sub error_log
+{
+    my ($self) = @_;
+
+    return ACME::Rig->read_file("$self->{root}/logs/error_log") // '';
+}
+
+sub error_log_tail
+{
+    my ($self, $lines) = @_;
+    my @all = split /\n/, $self->error_log;
+    my $from = @all > ($lines // 20) ? @all - ($lines // 20) : 0;
+
+    return join "\n", '', @all[$from .. $#all];
+}
+
+# What the sanitizers' runtimes wrote ('' when nothing), and crashes of
+# children, which httpd survives without a word to the client.
+sub faults
+{
+    my ($self) = @_;
+    my $text = join '', map { ACME::Rig->read_file($_) // '' }
+        glob "$self->{root}/logs/asan*";
+
+    $text .= "$1\n" while $self->error_log
+        =~ /^(.*(?:exit signal (?!Terminated)|AH00051).*)$/mg;
+    return $text;
+}
+
+# ---------------------------------------------------------------- clients
+
+sub get
+{
+    my ($self, $host, $path, %opt) = @_;
+
+    return ACME::Rig::fetch($self->{http}, $host, path => $path, %opt);
+}
+
+sub get_tls
+{
+    my ($self, $host, $path, %opt) = @_;
+
+    return ACME::Rig::fetch($self->{https}, $host, tls => 1, path => $path,
+                            %opt);
+}
+
+# acmectl with this httpd's binary, root and configuration filled in.
+sub acmectl
+{
+    my ($self, $args, %opt) = @_;
+
+    return $self->{rig}->acmectl(['--httpd', $self->{binary},
+        '-d', $self->{root}, '-f', $self->config, @$args], %opt);
+}
+
+1;
