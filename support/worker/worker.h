@@ -1,0 +1,113 @@
+/*
+ * worker: the two processes that share a run.
+ *
+ *     keeper (root)                         net worker (nobody)
+ *       keys, store, live segment             libcurl, JSON of strangers
+ *       acme_host_t: keeper.c   <--frames-->  acme_host_t: proxy.c
+ *                                             the engine of acme/
+ *
+ * worker_run() forks the net worker before the keeper has read any key. The
+ * worker gives up its privileges, every descriptor but its socket, and the
+ * right to gain privileges again; it runs the engine and asks the keeper
+ * for whatever the engine asks its host. The keeper decides again: it signs
+ * only URLs of the CA's own origin, makes CSRs only for the names of the
+ * plan, and keeps a chain only if it fits key, names and dates.
+ *
+ * A frame is a length (uint32_t, host order) and that many bytes of JSON:
+ * {"call": NAME, …} from the worker, {"status": n, …} back. progress, done
+ * and end are not answered.
+ */
+#ifndef ACME_WORKER_H
+#define ACME_WORKER_H
+
+#include "acme/acme.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "store/store.h"
+
+/** What a job does. */
+typedef enum worker_kind_t {
+    WORKER_ORDER, WORKER_ACCOUNT, WORKER_REVOKE
+} worker_kind_t;
+
+/** One job; its number is its place in worker_plan_t.jobs. */
+typedef struct worker_job_t {
+    worker_kind_t kind;
+    int ca;                      /**< index into worker_plan_t.cas */
+    acme_order_job_t order;      /**< where kind is WORKER_ORDER */
+    acme_revoke_job_t revoke;    /**< where kind is WORKER_REVOKE */
+} worker_job_t;
+
+/** All that one run asks of CAs. Borrowed by worker_run. */
+typedef struct worker_plan_t {
+    apr_array_header_t *cas;     /**< of acme_ca_t */
+    apr_array_header_t *jobs;    /**< of worker_job_t */
+    const char *user_agent;
+    const char *user;            /**< who the net worker becomes; ignored
+                                      where the keeper is not root */
+    acme_options_t options;
+} worker_plan_t;
+
+/**
+ * Run a plan: fork the net worker, serve it until every job is done, reap
+ * it. host->done() is called once for each job, also when the worker died.
+ * Source: ours.
+ *
+ * @param host  called in this process only
+ * @return APR_SUCCESS when the worker ended in order, whatever its jobs'
+ *         results; otherwise what went wrong with the worker
+ */
+apr_status_t worker_run(const worker_plan_t *plan, acme_host_t *host,
+                        acme_err_t *err, apr_pool_t *scratch_pool);
+
+/* ---------------------------------------------------------------- keeper */
+
+/** The host of production: keys, store and live segment of one run. */
+typedef struct keeper_t keeper_t;
+
+/** What the keeper knows of a job beyond the plan. */
+typedef struct keeper_job_t {
+    const char *id;                  /**< certificate id in the store;
+                                          nullable for other jobs */
+    const char *key_type;            /**< "P-256" …; of new keys */
+    const char *csr;                 /**< nullable: DER from outside … */
+    apr_size_t csr_len;              /**< … bytes; then no key is kept */
+    const crypto_key_t *revoke_key;  /**< nullable: the certificate's key */
+    int dry_run;                     /**< 1: check the chain, keep nothing */
+} keeper_job_t;
+
+/** How a job ended, filled by the run. */
+typedef struct keeper_outcome_t {
+    int done;                        /**< 1: result is set */
+    acme_result_t result;
+} keeper_outcome_t;
+
+/** What a keeper needs. Borrowed. */
+typedef struct keeper_options_t {
+    const worker_plan_t *plan;
+    const keeper_job_t *jobs;        /**< as many as plan->jobs */
+    store_t *store;                  /**< locked */
+    const schema_set_t *schemas;
+    base_clock_t *clock;
+    const char *live;                /**< nullable: the live segment */
+    /** Called at each step of a job; nullable. */
+    void (*progress)(void *baton, int job, const char *step);
+    /** Called at each end of a job, outcome set; nullable. */
+    void (*ended)(void *baton, int job);
+    void *baton;
+} keeper_options_t;
+
+/**
+ * A keeper. It reads an account's key when it first signs, so that it can
+ * be made before the net worker is forked.
+ */
+keeper_t *keeper_make(const keeper_options_t *options,
+                      apr_pool_t *result_pool);
+
+/** The host to give to worker_run. */
+acme_host_t *keeper_host(keeper_t *keeper);
+
+/** How job ended. */
+const keeper_outcome_t *keeper_outcome(const keeper_t *keeper, int job);
+
+#endif
