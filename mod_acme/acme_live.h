@@ -14,7 +14,14 @@
  * Layout, format LIVE_FORMAT, all numbers in host byte order:
  *
  *      0  live_header_t   magic "ACMELIVE", format, sizes, generation
- *   4096  live_token_t[capacity]   pending http-01 tokens, hashed
+ *   4096  uint32_t[capacity / 32]   one bit a place: 1 if it may be in use
+ *     at  live_token_t[capacity]    pending http-01 tokens, hashed
+ *
+ * where "at" is the next multiple of 4096. The places' pages come into
+ * being when a writer first uses them, so a large table costs nothing; a
+ * reader looks at the bits first and never touches a page that is a hole
+ * (on a full tmpfs that alone would kill it with SIGBUS). The file never
+ * shrinks in place: that would do the same, and only root can do it.
  *
  * An entry is changed under a sequence counter: odd while a writer is in
  * it. A reader copies the entry between two reads of the same even value;
@@ -37,8 +44,10 @@
 
 #define LIVE_MAGIC      "ACMELIVE"
 #define LIVE_FORMAT     1
-#define LIVE_TOKENS_AT  4096  /**< offset of the token table, bytes */
+#define LIVE_BITS_AT    4096  /**< offset of the bits, bytes */
 #define LIVE_WINDOW     32    /**< places a token may stand in */
+#define LIVE_CAPACITY_MIN 64
+#define LIVE_CAPACITY_MAX (1 << 22)  /**< 2.6 GB of holes */
 #define LIVE_TOKEN_MIN  22    /**< 128 bit in base64url, RFC 8555 8.3 */
 #define LIVE_TOKEN_MAX  255
 #define LIVE_KEYAUTH_MAX 351  /**< token "." 43 characters, with room */
@@ -48,7 +57,9 @@ typedef struct live_header_t {
     uint32_t format;       /**< LIVE_FORMAT */
     uint32_t capacity;     /**< entries in the token table, power of two */
     uint64_t size;         /**< bytes of the whole file */
-    uint64_t generation;   /**< raised by the parent at each (re)start */
+    uint64_t generation;   /**< raised by the parent at each (re)start;
+                                a new file starts at its µs UTC, so that a
+                                lost file does not repeat a number */
     int64_t started;       /**< of that (re)start, µs UTC */
 } live_header_t;
 
@@ -70,15 +81,19 @@ typedef struct live_t live_t;
  * Make the segment, or keep the present one when its format is ours and it
  * is large enough; raise its generation; map it read-only. A larger
  * segment replaces a smaller one by rename and takes its unexpired tokens
- * along, so that a restart in the middle of an order loses nothing.
+ * along, so that a restart in the middle of an order loses nothing. A file
+ * that is cut short, of another format or no segment at all is replaced.
  * Source: ours.
  *
  * @param plive   set on success; unmapped when pool is cleared
  * @param path    file in httpd's runtime directory
- * @param tokens  names that may be validated at the same time
+ * @param tokens  names that may be validated at the same time; more than
+ *                the table can ever hold get the largest table
  * @param perror  set on failure: one sentence in pool
  * @return APR_SUCCESS; APR_EACCES when the file is not a regular file of
- *         root's with mode 0600; the system's error
+ *         this process's effective user with mode 0600 and one name;
+ *         APR_TIMEUP when a writer holds its lock for 2 seconds; the
+ *         system's error
  */
 apr_status_t live_parent_open(live_t **plive, const char *path,
                               apr_size_t tokens, const char **perror,
@@ -87,7 +102,8 @@ apr_status_t live_parent_open(live_t **plive, const char *path,
 /* ------------------------------------------------------ httpd's children */
 
 /**
- * Look up an outstanding token. Async-safe against writers, no allocation.
+ * Look up an outstanding token, whatever writers do meanwhile. Allocates
+ * nothing, takes no lock and ends after a bounded number of steps.
  * Source: RFC 8555 8.3.
  *
  * @param token    not NUL-terminated; any bytes a client sent
@@ -109,26 +125,37 @@ typedef struct live_writer_t live_writer_t;
 
 /**
  * Open the segment for writing.
+ * Source: ours.
+ *
  * @param pwriter  set on success; closed when pool is cleared
  * @param perror   set on failure: one sentence in pool
- * @return APR_ENOENT if httpd has made none; APR_EINVAL for another format
+ * @return APR_SUCCESS; APR_ENOENT if httpd has made none; APR_EINVAL for
+ *         another format or a file cut short; APR_EACCES as the parent's
  */
 apr_status_t live_writer_open(live_writer_t **pwriter, const char *path,
                               const char **perror, apr_pool_t *pool);
 
 /**
  * Serve keyauth for token until expires; replaces an entry of that token.
+ * Source: RFC 8555 8.1.
+ *
+ * @param keyauth  token, "." and base64url: nothing else is ever served
+ * @param expires  µs UTC
  * @return APR_SUCCESS once children see it; APR_EINVAL for a token or
- *         keyauth outside its limits; APR_ENOSPC when the window is full
+ *         keyauth outside its limits, or a file that is no segment any
+ *         more; APR_ENOSPC when the window or the disk is full; APR_ENOENT
+ *         when the file is gone; APR_TIMEUP as the parent's
  */
 apr_status_t live_writer_token_put(live_writer_t *writer, const char *token,
                                    const char *keyauth, apr_time_t expires);
 
-/** Stop serving token; absent is success. */
+/** Stop serving token; absent is success.
+ *  @return as live_writer_token_put, except APR_ENOSPC */
 apr_status_t live_writer_token_remove(live_writer_t *writer,
                                       const char *token);
 
-/** The parent's generation now (read again from the present file). */
+/** The parent's generation now, read from the present file; 0 if there is
+ *  no segment any more. */
 uint64_t live_writer_generation(live_writer_t *writer);
 
 #endif

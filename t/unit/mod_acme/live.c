@@ -1,0 +1,1136 @@
+/*
+ * The live segment: what httpd's parent, its children and acmectl may rely
+ * on, and what happens when a writer dies or the file is not what it was.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include "unit.h"
+#include "live_table.h"
+
+#define TOKEN "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+#define THUMB "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
+#define KEYAUTH TOKEN "." THUMB
+#define SECOND apr_time_from_sec(1)
+
+static char dir[64];
+static const char *path;
+static const char *error;
+static live_t *live;
+static live_writer_t *writer;
+
+static void live_setup(void)
+{
+    unit_setup();
+    apr_snprintf(dir, sizeof(dir), "/tmp/acme-unit-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    path = apr_pstrcat(pool, dir, "/acme-live", NULL);
+    error = NULL;
+}
+
+static void live_teardown(void)
+{
+    unlink(path);
+    unlink(apr_pstrcat(pool, dir, "/other", NULL));
+    rmdir(path);
+    /* Fails, and so does the test, if an operation left a file behind. */
+    ck_assert_int_eq(rmdir(dir), 0);
+    unit_teardown();
+}
+
+static apr_time_t later(void)
+{
+    return apr_time_now() + 60 * SECOND;
+}
+
+/* httpd starts with room for so many tokens; acmectl opens the segment. */
+static void start(apr_size_t tokens)
+{
+    apr_status_t rv = live_parent_open(&live, path, tokens, &error, pool);
+
+    ck_assert_msg(rv == APR_SUCCESS, "%d: %s", (int)rv, error);
+    rv = live_writer_open(&writer, path, &error, pool);
+    ck_assert_msg(rv == APR_SUCCESS, "%d: %s", (int)rv, error);
+}
+
+static void put(const char *token)
+{
+    const char *keyauth = apr_pstrcat(pool, token, "." THUMB, NULL);
+
+    ck_assert_int_eq(live_writer_token_put(writer, token, keyauth, later()),
+                     APR_SUCCESS);
+}
+
+static apr_size_t get_from(const live_t *from, const char *token)
+{
+    char keyauth[LIVE_KEYAUTH_MAX + 1];
+    apr_size_t len = live_child_token(from, token, strlen(token), keyauth,
+                                      apr_time_now());
+
+    if (len > 0) {
+        ck_assert_str_eq(keyauth, apr_pstrcat(pool, token, "." THUMB, NULL));
+        ck_assert_uint_eq(len, strlen(keyauth));
+    }
+    return len;
+}
+
+static apr_size_t get(const char *token)
+{
+    return get_from(live, token);
+}
+
+/* The n-th token of a family; 22 characters, the shortest there is. */
+static const char *nth(unsigned int n)
+{
+    return apr_psprintf(pool, "token-%016u", n);
+}
+
+/* The file's memory as a second acmectl has it. */
+static live_segment_t raw(void)
+{
+    live_segment_t seg;
+    struct stat st;
+
+    seg.fd = open(path, O_RDWR | O_CLOEXEC);
+    ck_assert_int_ne(seg.fd, -1);
+    ck_assert_int_eq(fstat(seg.fd, &st), 0);
+    seg.size = (apr_size_t)st.st_size;
+    seg.map = mmap(NULL, seg.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                   seg.fd, 0);
+    ck_assert_ptr_ne(seg.map, MAP_FAILED);
+    seg.capacity = live_header(&seg)->capacity;
+    return seg;
+}
+
+static void raw_end(live_segment_t *seg)
+{
+    munmap(seg->map, seg->size);
+    close(seg->fd);
+}
+
+static void refuses_start(apr_status_t status, const char *text)
+{
+    apr_status_t rv = live_parent_open(&live, path, 1, &error, pool);
+
+    ck_assert_msg(rv == status, "%d: %s", (int)rv, error ? error : "");
+    ck_assert_msg(strstr(error, text) != NULL, "says: %s", error);
+    ck_assert_ptr_nonnull(strstr(error, path));
+}
+
+static void refuses_writer(apr_status_t status, const char *text)
+{
+    apr_status_t rv = live_writer_open(&writer, path, &error, pool);
+
+    ck_assert_msg(rv == status, "%d: %s", (int)rv, error ? error : "");
+    ck_assert_msg(strstr(error, text) != NULL, "says: %s", error);
+    ck_assert_ptr_nonnull(strstr(error, path));
+}
+
+static void file_write(const char *name, const void *data, size_t len,
+                       int mode)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+    ck_assert_int_ne(fd, -1);
+    ck_assert_int_eq(write(fd, data, len), (ssize_t)len);
+    ck_assert_int_eq(fchmod(fd, (mode_t)mode), 0);
+    close(fd);
+}
+
+/* ---------------------------------------------------------------- tokens */
+
+/* What acmectl puts is served until it is removed, at once both times. */
+START_TEST(serves_what_is_put)
+{
+    start(10);
+    ck_assert_uint_eq(get(TOKEN), 0);
+    put(TOKEN);
+    ck_assert_uint_eq(get(TOKEN), strlen(KEYAUTH));
+    ck_assert_int_eq(live_writer_token_remove(writer, TOKEN), APR_SUCCESS);
+    ck_assert_uint_eq(get(TOKEN), 0);
+}
+END_TEST
+
+/* Removing what is not there is success: the wish is fulfilled. */
+START_TEST(removes_the_absent)
+{
+    start(10);
+    ck_assert_int_eq(live_writer_token_remove(writer, TOKEN), APR_SUCCESS);
+    put(TOKEN);
+    ck_assert_int_eq(live_writer_token_remove(writer, nth(1)), APR_SUCCESS);
+    ck_assert_uint_ne(get(TOKEN), 0);
+}
+END_TEST
+
+/* A second put of a token replaces the first; one removal removes it. */
+START_TEST(put_replaces)
+{
+    char keyauth[LIVE_KEYAUTH_MAX + 1];
+
+    start(10);
+    put(TOKEN);
+    ck_assert_int_eq(live_writer_token_put(writer, TOKEN, TOKEN ".other",
+                                           later()), APR_SUCCESS);
+    ck_assert_uint_eq(live_child_token(live, TOKEN, strlen(TOKEN), keyauth,
+                                       apr_time_now()),
+                      strlen(TOKEN ".other"));
+    ck_assert_str_eq(keyauth, TOKEN ".other");
+    live_writer_token_remove(writer, TOKEN);
+    ck_assert_uint_eq(get(TOKEN), 0);
+}
+END_TEST
+
+/* Only the whole token matches: no prefix, no longer one, no other case. */
+START_TEST(matches_exactly)
+{
+    char keyauth[LIVE_KEYAUTH_MAX + 1];
+
+    start(10);
+    put(TOKEN);
+    ck_assert_uint_eq(live_child_token(live, TOKEN, strlen(TOKEN) - 1,
+                                       keyauth, apr_time_now()), 0);
+    ck_assert_uint_eq(get(TOKEN "x"), 0);
+    ck_assert_uint_eq(get("loqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"), 0);
+    ck_assert_uint_eq(get("-oqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"), 0);
+}
+END_TEST
+
+/* An entry ends by itself at its expiry, whether its acmectl lives or not. */
+START_TEST(expires)
+{
+    char keyauth[LIVE_KEYAUTH_MAX + 1];
+    apr_time_t end = later();
+
+    start(10);
+    ck_assert_int_eq(live_writer_token_put(writer, TOKEN, KEYAUTH, end),
+                     APR_SUCCESS);
+    ck_assert_uint_ne(live_child_token(live, TOKEN, strlen(TOKEN), keyauth,
+                                       end - 1), 0);
+    ck_assert_uint_eq(live_child_token(live, TOKEN, strlen(TOKEN), keyauth,
+                                       end), 0);
+    ck_assert_uint_eq(live_child_token(live, TOKEN, strlen(TOKEN), keyauth,
+                                       end + 1), 0);
+}
+END_TEST
+
+/* Tokens have 22 to 255 characters of base64url's alphabet. */
+START_TEST(knows_valid_tokens)
+{
+    char longest[LIVE_TOKEN_MAX + 2];
+
+    memset(longest, 'a', sizeof(longest));
+    ck_assert(live_token_valid(TOKEN, strlen(TOKEN)));
+    ck_assert(live_token_valid("azAZ09-_azAZ09-_azAZ09", 22));
+    ck_assert(live_token_valid(longest, LIVE_TOKEN_MAX));
+    ck_assert(!live_token_valid(longest, LIVE_TOKEN_MAX + 1));
+    ck_assert(!live_token_valid(longest, LIVE_TOKEN_MIN - 1));
+    ck_assert(!live_token_valid("", 0));
+}
+END_TEST
+
+/* Any other byte in a token is refused, wherever it stands. */
+START_TEST(refuses_other_bytes)
+{
+    char token[] = TOKEN;
+    int byte, at;
+
+    for (byte = 0; byte < 256; byte++) {
+        int good = (byte >= 'a' && byte <= 'z')
+            || (byte >= 'A' && byte <= 'Z')
+            || (byte >= '0' && byte <= '9') || byte == '-' || byte == '_';
+
+        for (at = 0; at < (int)strlen(TOKEN); at += 21) {
+            char kept = token[at];
+
+            token[at] = (char)byte;
+            ck_assert_int_eq(live_token_valid(token, strlen(TOKEN)), good);
+            token[at] = kept;
+        }
+    }
+}
+END_TEST
+
+/* A key authorization is the token, a dot and base64url: nothing else can
+ * ever be served. */
+START_TEST(refuses_other_key_authorizations)
+{
+    static const char *const bad[] = {
+        "", TOKEN, TOKEN ".", TOKEN "." THUMB "\n", TOKEN ".a.b",
+        TOKEN "-" THUMB, TOKEN ".<script>", "x" KEYAUTH, "." THUMB,
+        THUMB "." THUMB
+    };
+    char *longest = apr_pcalloc(pool, LIVE_KEYAUTH_MAX + 2);
+    apr_size_t i;
+
+    start(10);
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ck_assert_int_eq(live_writer_token_put(writer, TOKEN, bad[i],
+                                               later()), APR_EINVAL);
+    }
+    memset(longest, 'a', LIVE_KEYAUTH_MAX + 1);
+    memcpy(longest, TOKEN ".", strlen(TOKEN) + 1);
+    ck_assert_int_eq(live_writer_token_put(writer, TOKEN, longest, later()),
+                     APR_EINVAL);
+    longest[LIVE_KEYAUTH_MAX] = '\0';
+    ck_assert_uint_eq(get(TOKEN), 0);
+    ck_assert_int_eq(live_writer_token_put(writer, TOKEN, longest, later()),
+                     APR_SUCCESS);
+}
+END_TEST
+
+/* A token that is none is refused by both operations of acmectl. */
+START_TEST(refuses_other_tokens)
+{
+    start(10);
+    ck_assert_int_eq(live_writer_token_put(writer, "short", "short.x",
+                                           later()), APR_EINVAL);
+    ck_assert_int_eq(live_writer_token_put(writer, "", ".x", later()),
+                     APR_EINVAL);
+    ck_assert_int_eq(live_writer_token_remove(writer, "../../etc/passwd-etc"),
+                     APR_EINVAL);
+}
+END_TEST
+
+/* The longest token that RFC 8555 lets a CA send has room. */
+START_TEST(serves_the_longest_token)
+{
+    char *token = apr_pcalloc(pool, LIVE_TOKEN_MAX + 1);
+
+    memset(token, 'z', LIVE_TOKEN_MAX);
+    start(10);
+    put(token);
+    ck_assert_uint_eq(get(token), LIVE_TOKEN_MAX + 1 + strlen(THUMB));
+}
+END_TEST
+
+/* ---------------------------------------------------------------- window */
+
+/* Tokens whose hash leads to one place of a table of 64. */
+static const char *colliding(unsigned int n)
+{
+    static unsigned int next;
+    const char *token;
+
+    if (n == 0) {
+        next = 0;
+    }
+    do {
+        token = nth(next++);
+    } while ((live_hash(token, strlen(token)) & 63) != 60);
+    return token;
+}
+
+/* Tokens of one hash stand beside each other, also around the table's end;
+ * as many as the window has places, then acmectl is told. */
+START_TEST(window_fills_up)
+{
+    const char *token[LIVE_WINDOW + 1];
+    unsigned int i;
+
+    start(1);
+    for (i = 0; i <= LIVE_WINDOW; i++) {
+        token[i] = colliding(i);
+    }
+    for (i = 0; i < LIVE_WINDOW; i++) {
+        put(token[i]);
+    }
+    ck_assert_int_eq(live_writer_token_put(
+        writer, token[LIVE_WINDOW],
+        apr_pstrcat(pool, token[LIVE_WINDOW], "." THUMB, NULL), later()),
+        APR_ENOSPC);
+    for (i = 0; i < LIVE_WINDOW; i++) {
+        ck_assert_uint_ne(get(token[i]), 0);
+    }
+    ck_assert_uint_eq(get(token[LIVE_WINDOW]), 0);
+    /* A removal in the middle makes room and hides nobody behind it. */
+    live_writer_token_remove(writer, token[7]);
+    ck_assert_uint_eq(get(token[7]), 0);
+    put(token[LIVE_WINDOW]);
+    for (i = 0; i <= LIVE_WINDOW; i++) {
+        ck_assert_int_eq(get(token[i]) != 0, i != 7);
+    }
+}
+END_TEST
+
+/* Replacing a token finds it behind a free place: it never stands twice. */
+START_TEST(never_twice)
+{
+    const char *first, *second;
+
+    start(1);
+    first = colliding(0);
+    second = colliding(1);
+    put(first);
+    put(second);
+    live_writer_token_remove(writer, first);
+    put(second);
+    live_writer_token_remove(writer, second);
+    ck_assert_uint_eq(get(second), 0);
+}
+END_TEST
+
+/* What has expired gives its place to the next token. */
+START_TEST(expired_make_room)
+{
+    apr_time_t past = apr_time_now() - 1;
+    unsigned int i;
+
+    start(1);
+    for (i = 0; i < 4 * LIVE_WINDOW; i++) {
+        const char *token = colliding(i);
+
+        ck_assert_int_eq(live_writer_token_put(
+            writer, token, apr_pstrcat(pool, token, "." THUMB, NULL), past),
+            APR_SUCCESS);
+        ck_assert_uint_eq(get(token), 0);
+    }
+}
+END_TEST
+
+/* As many tokens as httpd was started for have room at the same time. */
+START_TEST(holds_what_was_asked_for)
+{
+    unsigned int i;
+
+    start(5000);
+    for (i = 0; i < 5000; i++) {
+        put(nth(i));
+    }
+    for (i = 0; i < 5000; i++) {
+        ck_assert_uint_ne(get(nth(i)), 0);
+    }
+    ck_assert_uint_eq(get(nth(5000)), 0);
+}
+END_TEST
+
+/* A large table costs nothing before it is used. */
+START_TEST(is_sparse)
+{
+    struct stat st;
+
+    start(1000000);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_gt(st.st_size, 1000000000);
+    ck_assert_int_lt(st.st_blocks * 512, 1000000);
+    /* Looking for tokens that are not there makes no page either. */
+    ck_assert_uint_eq(get(TOKEN), 0);
+    put(TOKEN);
+    ck_assert_uint_ne(get(TOKEN), 0);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_lt(st.st_blocks * 512, 1000000);
+}
+END_TEST
+
+/* ------------------------------------------------------------ dead writer */
+
+static live_token_t *entry_for(live_segment_t *seg, const char *token)
+{
+    uint32_t place = live_place(seg, live_hash(token, strlen(token)), 0);
+
+    return live_entry(seg, place);
+}
+
+/* An entry whose writer died inside it is absent and ends no reader; the
+ * next writer that passes repairs it. */
+START_TEST(torn_entry_is_absent_then_repaired)
+{
+    live_segment_t seg;
+
+    start(1);
+    put(TOKEN);
+    seg = raw();
+    entry_for(&seg, TOKEN)->seq |= 1;
+    ck_assert_uint_eq(get(TOKEN), 0);
+    put(TOKEN);
+    ck_assert_uint_ne(get(TOKEN), 0);
+    ck_assert_uint_eq(entry_for(&seg, TOKEN)->seq & 1, 0);
+
+    entry_for(&seg, TOKEN)->seq |= 1;
+    ck_assert_int_eq(live_writer_token_remove(writer, TOKEN), APR_SUCCESS);
+    ck_assert_uint_eq(entry_for(&seg, TOKEN)->seq & 1, 0);
+    ck_assert_uint_eq(get(TOKEN), 0);
+    raw_end(&seg);
+}
+END_TEST
+
+/* A torn neighbour hides nobody. */
+START_TEST(torn_neighbour_hides_nobody)
+{
+    const char *first, *second;
+    live_segment_t seg;
+
+    start(1);
+    first = colliding(0);
+    second = colliding(1);
+    put(first);
+    put(second);
+    seg = raw();
+    entry_for(&seg, first)->seq |= 1;
+    ck_assert_uint_eq(get(first), 0);
+    ck_assert_uint_ne(get(second), 0);
+    raw_end(&seg);
+}
+END_TEST
+
+/* Lengths in an entry are never trusted. */
+START_TEST(wild_lengths_are_absent)
+{
+    static const uint16_t wild[][2] = {
+        { 43, 65535 }, { 43, 352 }, { 43, 43 }, { 65535, 87 }, { 0, 87 },
+        { 256, 300 }, { 21, 87 }, { 65535, 65535 }
+    };
+    live_segment_t seg;
+    live_token_t *entry;
+    apr_size_t i;
+
+    start(1);
+    put(TOKEN);
+    seg = raw();
+    entry = entry_for(&seg, TOKEN);
+    for (i = 0; i < sizeof(wild) / sizeof(wild[0]); i++) {
+        entry->token_len = wild[i][0];
+        entry->keyauth_len = wild[i][1];
+        ck_assert_uint_eq(get(TOKEN), 0);
+    }
+    put(TOKEN);
+    ck_assert_uint_ne(get(TOKEN), 0);
+    raw_end(&seg);
+}
+END_TEST
+
+/* A restart of httpd empties what is torn or expired and keeps the rest. */
+START_TEST(restart_sweeps)
+{
+    live_segment_t seg;
+
+    start(1);
+    put(TOKEN);
+    put(nth(1));
+    put(nth(2));
+    seg = raw();
+    entry_for(&seg, nth(1))->seq |= 1;
+    entry_for(&seg, nth(2))->expires = apr_time_now() - SECOND;
+    start(1);
+    ck_assert_uint_ne(get(TOKEN), 0);
+    ck_assert_uint_eq(get(nth(1)), 0);
+    ck_assert_uint_eq(entry_for(&seg, nth(1))->seq & 1, 0);
+    ck_assert_uint_eq(entry_for(&seg, nth(2))->token_len, 0);
+    raw_end(&seg);
+}
+END_TEST
+
+/* --------------------------------------------------------------- restart */
+
+/* Each (re)start raises the generation; that is how acmectl sees that the
+ * restart it asked for has happened. */
+START_TEST(restart_raises_the_generation)
+{
+    uint64_t before;
+    struct stat st, now;
+
+    start(10);
+    ck_assert_int_eq(stat(path, &st), 0);
+    before = live_writer_generation(writer);
+    ck_assert_uint_gt(before, 0);
+    ck_assert_uint_eq(live_writer_generation(writer), before);
+    live_parent_open(&live, path, 10, &error, pool);
+    ck_assert_uint_eq(live_writer_generation(writer), before + 1);
+    ck_assert_int_eq(stat(path, &now), 0);
+    ck_assert_uint_eq(st.st_ino, now.st_ino);
+}
+END_TEST
+
+/* A file that was lost does not repeat a generation. */
+START_TEST(lost_file_repeats_no_generation)
+{
+    uint64_t before;
+
+    start(10);
+    before = live_writer_generation(writer);
+    unlink(path);
+    ck_assert_uint_eq(live_writer_generation(writer), 0);
+    ck_assert_int_eq(live_writer_token_put(writer, TOKEN, KEYAUTH, later()),
+                     APR_ENOENT);
+    live_parent_open(&live, path, 10, &error, pool);
+    ck_assert_uint_gt(live_writer_generation(writer), before);
+    put(TOKEN);
+    ck_assert_uint_ne(get(TOKEN), 0);
+}
+END_TEST
+
+/* More domains: the segment grows, outstanding tokens and the generation
+ * come along, an acmectl that had the old file open writes into the new
+ * one, and children that still run keep what they had. */
+START_TEST(grows_with_its_tokens)
+{
+    live_t *old;
+    uint64_t before;
+    unsigned int i;
+
+    start(100);
+    for (i = 0; i < 100; i++) {
+        put(nth(i));
+    }
+    old = live;
+    before = live_writer_generation(writer);
+    ck_assert_int_eq(live_parent_open(&live, path, 10000, &error, pool),
+                     APR_SUCCESS);
+    for (i = 0; i < 100; i++) {
+        ck_assert_uint_ne(get(nth(i)), 0);
+    }
+    ck_assert_uint_eq(live_writer_generation(writer), before + 1);
+    put(TOKEN);
+    ck_assert_uint_ne(get(TOKEN), 0);
+    ck_assert_uint_eq(get_from(old, TOKEN), 0);
+    ck_assert_uint_ne(get_from(old, nth(99)), 0);
+    live_writer_token_remove(writer, nth(99));
+    ck_assert_uint_eq(get(nth(99)), 0);
+}
+END_TEST
+
+/* Growing never loses a token, however full its window was. */
+START_TEST(grows_with_full_windows)
+{
+    const char *token[LIVE_WINDOW];
+    unsigned int i;
+
+    start(1);
+    for (i = 0; i < LIVE_WINDOW; i++) {
+        token[i] = colliding(i);
+        put(token[i]);
+    }
+    start(1000);
+    for (i = 0; i < LIVE_WINDOW; i++) {
+        ck_assert_uint_ne(get(token[i]), 0);
+    }
+}
+END_TEST
+
+/* What has expired does not come along. */
+START_TEST(grows_without_the_expired)
+{
+    live_segment_t seg;
+
+    start(1);
+    put(TOKEN);
+    seg = raw();
+    entry_for(&seg, TOKEN)->expires = apr_time_now() - SECOND;
+    raw_end(&seg);
+    start(1000);
+    seg = raw();
+    ck_assert_uint_eq(entry_for(&seg, TOKEN)->token_len, 0);
+    raw_end(&seg);
+}
+END_TEST
+
+/* Fewer domains: the file stays as it is. */
+START_TEST(never_shrinks)
+{
+    struct stat st, now;
+
+    start(10000);
+    ck_assert_int_eq(stat(path, &st), 0);
+    start(1);
+    ck_assert_int_eq(stat(path, &now), 0);
+    ck_assert_uint_eq(st.st_ino, now.st_ino);
+    ck_assert_int_eq(st.st_size, now.st_size);
+}
+END_TEST
+
+/* The parent's mapping goes with its pool. */
+START_TEST(unmaps_with_the_pool)
+{
+    apr_pool_t *pconf;
+    char maps[1 << 16];
+    int fd;
+    ssize_t n;
+
+    apr_pool_create(&pconf, pool);
+    ck_assert_int_eq(live_parent_open(&live, path, 1, &error, pconf),
+                     APR_SUCCESS);
+    apr_pool_destroy(pconf);
+    fd = open("/proc/self/maps", O_RDONLY);
+    n = read(fd, maps, sizeof(maps) - 1);
+    close(fd);
+    ck_assert_int_gt(n, 0);
+    maps[n] = '\0';
+    ck_assert_ptr_null(strstr(maps, path));
+}
+END_TEST
+
+/* ---------------------------------------------------------------- safety */
+
+/* The file is 0600 whatever the umask is. */
+START_TEST(is_private)
+{
+    struct stat st;
+
+    umask(0);
+    start(1);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(st.st_mode & 07777, 0600);
+    umask(0777);
+    unlink(path);
+    start(1);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(st.st_mode & 07777, 0600);
+}
+END_TEST
+
+/* What children inherit cannot be made writable, not even by root, and no
+ * descriptor of the file is left in the parent. */
+START_TEST(mapping_stays_read_only)
+{
+    char line[512];
+    void *from = NULL;
+    FILE *maps;
+    int fd;
+
+    ck_assert_int_eq(live_parent_open(&live, path, 1, &error, pool),
+                     APR_SUCCESS);
+    maps = fopen("/proc/self/maps", "r");
+    ck_assert_ptr_nonnull(maps);
+    while (fgets(line, sizeof(line), maps)) {
+        if (strstr(line, path)) {
+            ck_assert_ptr_nonnull(strstr(line, " r--s "));
+            ck_assert_int_eq(sscanf(line, "%p", &from), 1);
+        }
+    }
+    fclose(maps);
+    ck_assert_ptr_nonnull(from);
+    ck_assert_int_eq(mprotect(from, 4096, PROT_READ | PROT_WRITE), -1);
+    ck_assert_int_eq(errno, EACCES);
+    for (fd = 3; fd < 100; fd++) {
+        const char *link = apr_psprintf(pool, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, line, sizeof(line) - 1);
+
+        line[n > 0 ? n : 0] = '\0';
+        ck_assert_str_ne(line, path);
+    }
+}
+END_TEST
+
+/* acmectl without a running httpd is told to start it. */
+START_TEST(writer_needs_a_segment)
+{
+    refuses_writer(APR_ENOENT, "start httpd");
+}
+END_TEST
+
+/* Nobody follows a symbolic link, even to a good file. */
+START_TEST(refuses_a_link)
+{
+    const char *other = apr_pstrcat(pool, dir, "/other", NULL);
+
+    start(1);
+    ck_assert_int_eq(rename(path, other), 0);
+    ck_assert_int_eq(symlink(other, path), 0);
+    refuses_start(APR_EACCES, "not a regular file");
+    refuses_writer(APR_EACCES, "not a regular file");
+}
+END_TEST
+
+/* An open writer does not follow a link that replaces the file either. */
+START_TEST(open_writer_refuses_a_link)
+{
+    const char *other = apr_pstrcat(pool, dir, "/other", NULL);
+
+    start(1);
+    ck_assert_int_eq(rename(path, other), 0);
+    ck_assert_int_eq(symlink(other, path), 0);
+    ck_assert_int_eq(live_writer_token_put(writer, TOKEN, KEYAUTH, later()),
+                     APR_EACCES);
+    ck_assert_uint_eq(get(TOKEN), 0);
+}
+END_TEST
+
+/* A second name could be one that others can reach. */
+START_TEST(refuses_a_hard_link)
+{
+    start(1);
+    ck_assert_int_eq(link(path, apr_pstrcat(pool, dir, "/other", NULL)), 0);
+    refuses_start(APR_EACCES, "second name");
+    refuses_writer(APR_EACCES, "second name");
+}
+END_TEST
+
+/* A directory, a FIFO, a file that others may read: each is refused with
+ * the file's name and the cure, and nobody waits for a FIFO's other end. */
+START_TEST(refuses_other_files)
+{
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    refuses_start(APR_EACCES, "not a regular file");
+    refuses_writer(APR_EACCES, "remove it");
+    rmdir(path);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    refuses_start(APR_EACCES, "not a regular file");
+    refuses_writer(APR_EACCES, "not a regular file");
+    unlink(path);
+    start(1);
+    ck_assert_int_eq(chmod(path, 0640), 0);
+    refuses_start(APR_EACCES, "mode is not 0600");
+    refuses_writer(APR_EACCES, "mode is not 0600");
+}
+END_TEST
+
+/* Another user's file could change under us. */
+START_TEST(refuses_another_owner)
+{
+    if (geteuid() != 0) {
+        return;
+    }
+    start(1);
+    ck_assert_int_eq(chown(path, 65534, (gid_t)-1), 0);
+    refuses_start(APR_EACCES, "another user");
+    refuses_writer(APR_EACCES, "another user");
+}
+END_TEST
+
+/* acmectl refuses a file that is no segment of this format; httpd's next
+ * start replaces it. */
+START_TEST(foreign_files_are_replaced)
+{
+    static const struct {
+        off_t at;
+        char byte;
+    } change[] = {
+        { 0, 'B' }, { 7, 'e' }, { 8, LIVE_FORMAT + 1 }, { 8, 0 },
+        { 12, 1 }, { 13, 1 }, { 15, 127 }, { 16, 1 }, { 23, 1 }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(change) / sizeof(change[0]); i++) {
+        int fd;
+
+        start(1);
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        ck_assert_int_eq(pwrite(fd, &change[i].byte, 1, change[i].at), 1);
+        close(fd);
+        refuses_writer(APR_EINVAL, "another format");
+        start(1);
+        put(TOKEN);
+        ck_assert_uint_ne(get(TOKEN), 0);
+    }
+}
+END_TEST
+
+/* The same for files that are too short for a header, or for themselves. */
+START_TEST(short_files_are_replaced)
+{
+    static const off_t size[] = { 0, 1, 39, 40, 4096, 8192, 48127 };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(size) / sizeof(size[0]); i++) {
+        start(1);
+        ck_assert_int_eq(truncate(path, size[i]), 0);
+        refuses_writer(APR_EINVAL, "cut short");
+        ck_assert_int_eq(live_writer_open(&writer, path, &error, pool),
+                         APR_EINVAL);
+        start(1);
+        put(TOKEN);
+        ck_assert_uint_ne(get(TOKEN), 0);
+    }
+    file_write(path, "<html>", 6, 0600);
+    start(1);
+}
+END_TEST
+
+/* A file cut short while acmectl has it open is an error, not SIGBUS. */
+START_TEST(open_writer_notices_a_short_file)
+{
+    start(1);
+    ck_assert_int_eq(truncate(path, 4096), 0);
+    ck_assert_int_eq(live_writer_token_put(writer, TOKEN, KEYAUTH, later()),
+                     APR_EINVAL);
+    ck_assert_int_eq(live_writer_token_remove(writer, TOKEN), APR_EINVAL);
+    ck_assert_uint_eq(live_writer_generation(writer), 0);
+}
+END_TEST
+
+/* A directory that cannot be written is one sentence with its path. */
+START_TEST(names_the_file_it_cannot_make)
+{
+    path = "/proc/self/no-such/acme-live";
+    refuses_start(APR_ENOENT, "cannot make");
+    path = apr_pstrcat(pool, dir, "/acme-live", NULL);
+}
+END_TEST
+
+/* A process that is stopped with the lock held stops neither httpd's start
+ * nor acmectl for more than two seconds. */
+START_TEST(stopped_holder_is_not_waited_for)
+{
+    apr_time_t began;
+    struct flock lock;
+    int fd;
+
+    start(1);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    memset(&lock, 0, sizeof(lock));
+    lock.l_type = F_WRLCK;
+    ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    began = apr_time_now();
+    refuses_start(APR_TIMEUP, "locked by a process");
+    ck_assert_int_eq(live_writer_token_put(writer, TOKEN, KEYAUTH, later()),
+                     APR_TIMEUP);
+    ck_assert_int_lt(apr_time_now() - began, 8 * SECOND);
+    close(fd);
+    put(TOKEN);
+}
+END_TEST
+
+/* ----------------------------------------------------------- many at once */
+
+#define STRESS_TOKENS 8
+
+static const char *stress_keyauth(const char *token, unsigned int n)
+{
+    char fill[128];
+
+    memset(fill, 'A' + (int)(n % 26), sizeof(fill));
+    fill[40 + n % 80] = '\0';
+    return apr_pstrcat(pool, token, ".", fill, NULL);
+}
+
+/* A child process that puts and removes until it is told to stop. */
+static void stress_writer(unsigned int seed)
+{
+    unsigned int i;
+
+    if (live_writer_open(&writer, path, &error, pool) != APR_SUCCESS) {
+        _exit(2);
+    }
+    for (i = 0; i < 20000; i++) {
+        const char *token = nth((seed + i * 7) % STRESS_TOKENS);
+        apr_status_t rv = i % 5 == 4
+            ? live_writer_token_remove(writer, token)
+            : live_writer_token_put(writer, token, stress_keyauth(token, i),
+                                    later());
+
+        if (rv != APR_SUCCESS) {
+            _exit(3);
+        }
+        if (i % 64 == 0) {
+            apr_pool_t *fresh;
+
+            apr_pool_create(&fresh, NULL);
+            pool = fresh;
+        }
+    }
+    _exit(0);
+}
+
+/* One lookup; the bytes behind the dot must all be of one put. */
+static int stress_read(unsigned int n)
+{
+    char keyauth[LIVE_KEYAUTH_MAX + 1];
+    char token[32];
+    apr_size_t len, i;
+
+    apr_snprintf(token, sizeof(token), "token-%016u", n % STRESS_TOKENS);
+    len = live_child_token(live, token, strlen(token), keyauth,
+                           apr_time_now());
+    if (len == 0) {
+        return 0;
+    }
+    ck_assert_uint_eq(strlen(keyauth), len);
+    ck_assert(!strncmp(keyauth, token, strlen(token)));
+    ck_assert_uint_eq(len, strlen(token) + 1 + 40
+                      + (len - strlen(token) - 41));
+    for (i = strlen(token) + 1; i < len; i++) {
+        ck_assert_int_eq(keyauth[i], keyauth[strlen(token) + 1]);
+    }
+    return 1;
+}
+
+/* Readers meet writers without end and never see half an entry. */
+START_TEST(readers_see_whole_entries)
+{
+    pid_t pid[2];
+    unsigned int n, seen = 0, left = 2, i;
+
+    start(1);
+    for (i = 0; i < 2; i++) {
+        pid[i] = fork();
+        ck_assert_int_ne(pid[i], -1);
+        if (pid[i] == 0) {
+            stress_writer(i);
+        }
+    }
+    for (n = 0; left > 0; n++) {
+        seen += (unsigned int)stress_read(n);
+        if (n % 1024 == 0) {
+            int status;
+            pid_t done = waitpid(-1, &status, WNOHANG);
+
+            if (done > 0) {
+                ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+                left--;
+            }
+        }
+    }
+    ck_assert_uint_gt(seen, 1000);
+}
+END_TEST
+
+/* Restarts that grow the segment meanwhile lose no token that was put. */
+START_TEST(writers_follow_restarts)
+{
+    apr_size_t tokens;
+    pid_t pid;
+    int status;
+
+    start(1);
+    pid = fork();
+    ck_assert_int_ne(pid, -1);
+    if (pid == 0) {
+        stress_writer(0);
+    }
+    for (tokens = 64; tokens <= 65536; tokens *= 2) {
+        ck_assert_int_eq(live_parent_open(&live, path, tokens, &error, pool),
+                         APR_SUCCESS);
+        put(nth((unsigned int)tokens));
+        ck_assert_uint_ne(get(nth((unsigned int)tokens)), 0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    for (tokens = 64; tokens <= 65536; tokens *= 2) {
+        ck_assert_uint_ne(get(nth((unsigned int)tokens)), 0);
+    }
+}
+END_TEST
+
+/* A writer killed anywhere leaves a table that the next one can use. */
+START_TEST(killed_writers_leave_a_usable_table)
+{
+    int i;
+
+    start(1);
+    for (i = 0; i < 50; i++) {
+        pid_t pid = fork();
+        unsigned int n;
+
+        ck_assert_int_ne(pid, -1);
+        if (pid == 0) {
+            stress_writer((unsigned int)i);
+        }
+        usleep((useconds_t)(2000 + i * 37));
+        kill(pid, SIGKILL);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+        for (n = 0; n < STRESS_TOKENS; n++) {
+            put(nth(n));
+            ck_assert_uint_ne(get(nth(n)), 0);
+        }
+    }
+}
+END_TEST
+
+static TCase *live_case(Suite *suite, const char *name)
+{
+    TCase *tc = tcase_create(name);
+
+    tcase_add_checked_fixture(tc, live_setup, live_teardown);
+    tcase_set_timeout(tc, 120);
+    suite_add_tcase(suite, tc);
+    return tc;
+}
+
+static void add_tokens(Suite *suite)
+{
+    TCase *tc = live_case(suite, "tokens");
+
+    tcase_add_test(tc, serves_what_is_put);
+    tcase_add_test(tc, removes_the_absent);
+    tcase_add_test(tc, put_replaces);
+    tcase_add_test(tc, matches_exactly);
+    tcase_add_test(tc, expires);
+    tcase_add_test(tc, knows_valid_tokens);
+    tcase_add_test(tc, refuses_other_bytes);
+    tcase_add_test(tc, refuses_other_key_authorizations);
+    tcase_add_test(tc, refuses_other_tokens);
+    tcase_add_test(tc, serves_the_longest_token);
+}
+
+static void add_window(Suite *suite)
+{
+    TCase *tc = live_case(suite, "window");
+
+    tcase_add_test(tc, window_fills_up);
+    tcase_add_test(tc, never_twice);
+    tcase_add_test(tc, expired_make_room);
+    tcase_add_test(tc, holds_what_was_asked_for);
+    tcase_add_test(tc, is_sparse);
+}
+
+static void add_dead_writer(Suite *suite)
+{
+    TCase *tc = live_case(suite, "dead writer");
+
+    tcase_add_test(tc, torn_entry_is_absent_then_repaired);
+    tcase_add_test(tc, torn_neighbour_hides_nobody);
+    tcase_add_test(tc, wild_lengths_are_absent);
+    tcase_add_test(tc, restart_sweeps);
+}
+
+static void add_restart(Suite *suite)
+{
+    TCase *tc = live_case(suite, "restart");
+
+    tcase_add_test(tc, restart_raises_the_generation);
+    tcase_add_test(tc, lost_file_repeats_no_generation);
+    tcase_add_test(tc, grows_with_its_tokens);
+    tcase_add_test(tc, grows_with_full_windows);
+    tcase_add_test(tc, grows_without_the_expired);
+    tcase_add_test(tc, never_shrinks);
+    tcase_add_test(tc, unmaps_with_the_pool);
+}
+
+static void add_safety(Suite *suite)
+{
+    TCase *tc = live_case(suite, "safety");
+
+    tcase_add_test(tc, is_private);
+    tcase_add_test(tc, mapping_stays_read_only);
+    tcase_add_test(tc, writer_needs_a_segment);
+    tcase_add_test(tc, refuses_a_link);
+    tcase_add_test(tc, open_writer_refuses_a_link);
+    tcase_add_test(tc, refuses_a_hard_link);
+    tcase_add_test(tc, refuses_other_files);
+    tcase_add_test(tc, refuses_another_owner);
+    tcase_add_test(tc, foreign_files_are_replaced);
+    tcase_add_test(tc, short_files_are_replaced);
+    tcase_add_test(tc, open_writer_notices_a_short_file);
+    tcase_add_test(tc, names_the_file_it_cannot_make);
+    tcase_add_test(tc, stopped_holder_is_not_waited_for);
+}
+
+static void add_stress(Suite *suite)
+{
+    TCase *tc = live_case(suite, "many at once");
+
+    tcase_add_test(tc, readers_see_whole_entries);
+    tcase_add_test(tc, writers_follow_restarts);
+    tcase_add_test(tc, killed_writers_leave_a_usable_table);
+}
+
+Suite *live_suite(void)
+{
+    Suite *suite = suite_create("live");
+
+    add_tokens(suite);
+    add_window(suite);
+    add_dead_writer(suite);
+    add_restart(suite);
+    add_safety(suite);
+    add_stress(suite);
+    return suite;
+}
