@@ -37,6 +37,21 @@ struct live_writer_t {
 
 /* ----------------------------------------------------------------- files */
 
+static void segment_unlock(const live_segment_t *seg)
+{
+    struct flock lock;
+
+    memset(&lock, 0, sizeof(lock));
+    lock.l_type = F_UNLCK;
+    lock.l_whence = SEEK_SET;
+    /* Unlocking fails for a bad descriptor alone, and that has no lock. */
+    (void)fcntl(seg->fd, F_OFD_SETLK, &lock);
+}
+
+/*
+ * Unlock first: a process forked meanwhile shares the description, and as
+ * long as that lives, closing our descriptor alone would not release it.
+ */
 static void segment_close(live_segment_t *seg)
 {
     if (seg->map) {
@@ -44,6 +59,7 @@ static void segment_close(live_segment_t *seg)
         seg->map = NULL;
     }
     if (seg->fd != -1) {
+        segment_unlock(seg);
         close(seg->fd);
         seg->fd = -1;
     }
@@ -158,8 +174,8 @@ static apr_status_t segment_open(live_segment_t *seg, const char *path,
 }
 
 /*
- * Take the file's lock; closing the descriptor releases it. Holders keep it
- * for microseconds, but one that is stopped must not stop httpd's start.
+ * Take the file's lock; segment_close releases it, too. Holders keep it for
+ * microseconds, but one that is stopped must not stop httpd's start.
  */
 static apr_status_t segment_lock(const live_segment_t *seg)
 {
@@ -179,17 +195,6 @@ static apr_status_t segment_lock(const live_segment_t *seg)
         apr_sleep(LIVE_LOCK_STEP);
     }
     return APR_SUCCESS;
-}
-
-static void segment_unlock(const live_segment_t *seg)
-{
-    struct flock lock;
-
-    memset(&lock, 0, sizeof(lock));
-    lock.l_type = F_UNLCK;
-    lock.l_whence = SEEK_SET;
-    /* Unlocking fails for a bad descriptor alone, and that has no lock. */
-    (void)fcntl(seg->fd, F_OFD_SETLK, &lock);
 }
 
 /* 1 if path leads to the file that seg has mapped, and it is whole: behind

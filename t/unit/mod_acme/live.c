@@ -888,6 +888,33 @@ START_TEST(stopped_holder_is_not_waited_for)
 }
 END_TEST
 
+/* A process that acmectl forked holds no lock after acmectl let go. */
+START_TEST(forked_process_keeps_no_lock)
+{
+    struct flock lock;
+    pid_t pid;
+    int fd;
+
+    start(1);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    pid = fork();
+    ck_assert_int_ne(pid, -1);
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    ck_assert_int_eq(live_parent_open(&live, path, 1000, &error, pool),
+                     APR_SUCCESS);
+    put(TOKEN);
+    memset(&lock, 0, sizeof(lock));
+    lock.l_type = F_WRLCK;
+    ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    close(fd);
+    kill(pid, SIGKILL);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
 /* ----------------------------------------------------------- many at once */
 
 #define STRESS_TOKENS 8
@@ -1111,6 +1138,7 @@ static void add_safety(Suite *suite)
     tcase_add_test(tc, open_writer_notices_a_short_file);
     tcase_add_test(tc, names_the_file_it_cannot_make);
     tcase_add_test(tc, stopped_holder_is_not_waited_for);
+    tcase_add_test(tc, forked_process_keeps_no_lock);
 }
 
 static void add_stress(Suite *suite)
