@@ -1,0 +1,489 @@
+#!/usr/bin/perl
+
+# `httpd -t -D DUMP_ACME`: the configuration as httpd itself read it, for
+# every way in which a configuration can be written.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP ();
+use Test::More;
+
+use ACME::Conf;
+
+my $conf = ACME::Conf->new;
+my $dir = $conf->path;
+$dir =~ s{/$}{};
+
+# The document of a configuration that httpd accepts.
+sub document
+{
+    my ($text, %opt) = @_;
+    my $r = $conf->dump($text, %opt);
+
+    ok $r->{status} == 0 && $r->{json}, $opt{what} // 'a document'
+        or diag $r->{out}, $r->{err};
+    return wantarray ? ($r->{json}, $r) : $r->{json};
+}
+
+# Some fields of each virtual host.
+sub hosts
+{
+    my ($json, @fields) = @_;
+
+    return [map { my $host = $_; [map { $host->{$_} } @fields] }
+            @{$json->{virtual_hosts}}];
+}
+
+# ---------------------------------------------------------------- the schema
+
+# A small reading of schemas/state/config-dump.json: types, required and
+# allowed fields, limits. The faults found, as texts.
+sub faults
+{
+    my ($schema, $value, $where, $root) = @_;
+    my $ref = $schema->{'$ref'};
+    my $type = ref $value eq 'HASH' ? 'object' : ref $value eq 'ARRAY'
+        ? 'array' : ref $value ? 'boolean' : !defined $value ? 'null'
+        : JSON::PP->new->allow_nonref->encode($value) =~ /^"/ ? 'string'
+        : 'integer';
+    my @faults;
+
+    if ($ref) {
+        my ($name) = $ref =~ m{^#/definitions/(\w+)$} or return "$where: $ref";
+        return faults($root->{definitions}{$name}, $value, $where, $root);
+    }
+    if ($schema->{oneOf}) {
+        my @good = grep { !faults($_, $value, $where, $root) }
+            @{$schema->{oneOf}};
+        return @good == 1 ? () : "$where: oneOf";
+    }
+    if (my $types = $schema->{type}) {
+        return "$where: is $type"
+            if !grep { $_ eq $type } ref $types ? @$types : $types;
+    }
+    push @faults, "$where: const" if exists $schema->{const}
+        && $value ne $schema->{const};
+    push @faults, "$where: enum" if $schema->{enum}
+        && !grep { $_ eq $value } @{$schema->{enum}};
+    push @faults, "$where: pattern" if $schema->{pattern}
+        && $type eq 'string' && $value !~ /$schema->{pattern}/;
+    push @faults, "$where: minLength" if $schema->{minLength}
+        && length $value < $schema->{minLength};
+    if ($type eq 'integer') {
+        push @faults, "$where: limits"
+            if $value < ($schema->{minimum} // $value)
+            || $value > ($schema->{maximum} // $value);
+    }
+    if ($type eq 'array') {
+        push @faults, "$where: minItems"
+            if @$value < ($schema->{minItems} // 0);
+        push @faults, map { faults($schema->{items}, $value->[$_],
+                                   "$where\[$_]", $root) } 0 .. $#$value;
+    }
+    if ($type eq 'object') {
+        push @faults, map { "$where.$_: missing" }
+            grep { !exists $value->{$_} } @{$schema->{required} // []};
+        for my $name (sort keys %$value) {
+            my $part = $schema->{properties}{$name}
+                // $schema->{additionalProperties};
+            push @faults, ref $part && !JSON::PP::is_bool($part)
+                ? faults($part, $value->{$name}, "$where.$name", $root)
+                : "$where.$name: not allowed";
+        }
+    }
+    return @faults;
+}
+
+my $schema = JSON::PP->new->decode(do {
+    open my $fh, '<', "$ACME::Conf::TOP/schemas/state/config-dump.json"
+        or die "schema: $!\n";
+    local $/ = undef;
+    <$fh>;
+});
+
+sub valid
+{
+    my ($json, $what) = @_;
+
+    is_deeply [faults($schema, $json, '', $schema)], [], "$what: the schema";
+    return;
+}
+
+# The check itself sees faults.
+{
+    my $json = document("ACMEDomain main.test\n");
+    my $no_server = { %$json };
+    delete $no_server->{server};
+    ok faults($schema, $no_server, '', $schema), 'a field missing is seen';
+    ok faults($schema, { %$json, more => 1 }, '', $schema), 'and one too many';
+    ok faults($schema, { %$json, domains => {} }, '', $schema), 'a wrong type';
+    $json->{domains}[0]{settings}{renew_window} = { percent => 100 };
+    ok faults($schema, $json, '', $schema), 'a wrong value';
+}
+
+# ---------------------------------------------------------------- the server
+
+# The server: its program, version, paths, user, ports and modules.
+{
+    my ($json, $r) = document(<<"END", what => 'a server');
+ServerAdmin admin\@example.org
+ACMEStoreDir store
+ACMEPortMap http:8080 https:-
+Listen [::1]:2
+Listen 3
+Listen 127.0.0.1:4 acme
+User www-data
+Group #65534
+END
+    valid $json, 'server';
+    is $json->{schema}, 'acme-config-dump/1', 'its schema';
+    my $server = $json->{server};
+    is $server->{binary}, Cwd::abs_path(ACME::Conf::httpd()), 'binary'
+        if !$ENV{ACME_PRELOAD};
+    my ($version) = $conf->run([ACME::Conf::httpd(), '-v'])->{out}
+        =~ m{Apache/(\S+)};
+    is $server->{version}, $version, 'version';
+    is $server->{root}, $dir, 'root';
+    is $server->{config}, "$dir/conf/httpd.conf", 'main file';
+    is $server->{pid_file}, "$dir/run/httpd.pid", 'pid file';
+    is $server->{store}, "$dir/store", 'store';
+    is $server->{live}, "$dir/run/acme-live", 'live segment';
+    is $server->{admin}, 'admin@example.org', 'admin';
+    is_deeply $server->{port_map}, { http => 8080, https => undef },
+        'port map';
+    is $server->{user}, 'www-data', 'user';
+    is $server->{group}, '#65534', 'group';
+    my @listen = map { "$_->{address} $_->{port} $_->{protocol}" }
+        @{$server->{listeners}};
+    is $listen[0], '127.0.0.1 1 http', 'listeners in order: IPv4';
+    is $listen[1], '::1 2 http', 'IPv6';
+    like $listen[2], qr/^(::|0\.0\.0\.0) 3 http$/, 'every address';
+    is $listen[-1], '127.0.0.1 4 acme', 'with their protocol';
+    is_deeply [sort keys %{$json->{modules}}],
+        [qw(alias headers http2 macro rewrite so socache_shmcb ssl)],
+        'modules by name';
+    ok $json->{modules}{ssl} && $json->{modules}{so}
+        && !$json->{modules}{rewrite}, 'loaded or not';
+    like $r->{err}, qr/^Syntax OK$/m, 'Syntax OK goes to standard error';
+}
+
+# The main file is found as httpd finds it: relative to -d, whatever
+# ServerRoot says later; what stands on the command line counts.
+{
+    my $other = $conf->path('htdocs');
+    my $full = $conf->prologue . "ServerRoot \"$other\"\n";
+    $conf->write_file('conf/rel.conf', $full);
+    my $r = $conf->run([ACME::Conf::httpd(), '-d', $dir, '-fconf/rel.conf',
+                        '-C', 'Define X', '-t', '-DDUMP_ACME']);
+    my $json = JSON::PP->new->decode($r->{out});
+    is $json->{server}{config}, "$dir/conf/rel.conf", 'relative to -d';
+    is $json->{server}{root}, $other, 'while ServerRoot is another';
+}
+is document('')->{server}{admin}, undef, 'no ServerAdmin';
+is_deeply document('')->{virtual_hosts}, [], 'no virtual hosts';
+is_deeply document('')->{domains}, [], 'no domains';
+
+# acmectl adds the module to a configuration that does not load it yet.
+{
+    my @modules = grep { $_ ne 'acme' } @ACME::Conf::MODULES;
+    my $json = document("<VirtualHost *:1>\nServerName a.test\n"
+                        . "</VirtualHost>\n", modules => \@modules,
+                        args => ['-C', 'LoadModule acme_module "'
+                                 . ACME::Conf::module_path() . '"'],
+                        what => 'LoadModule on the command line');
+    valid $json, 'LoadModule on the command line';
+    is $json->{virtual_hosts}[0]{server_name}, 'a.test', 'its hosts';
+}
+
+# Without the name nothing is printed; nor is half a document a success.
+is $conf->check('')->{out}, '', 'httpd -t alone prints nothing';
+{
+    my $r = $conf->check('', args => ['-D', 'DUMP_ACME'],
+                         stdout => '/dev/full');
+    is $r->{status}, 1, 'a full disk is a failure';
+    like $r->{err}, qr/ACME0021: DUMP_ACME cannot be written/, 'and said';
+}
+{
+    my $r = $conf->dump("ACMEDomain localhost\n");
+    is $r->{status}, 1, 'a wrong configuration';
+    is $r->{out}, '', 'has no document';
+}
+
+# ------------------------------------------------------------- virtual hosts
+
+# Each host with its names, addresses and place, in the order of definition.
+{
+    my ($json, $r) = document(<<"END", what => 'virtual hosts');
+<VirtualHost *:80>
+    ServerName http://A.example.org:8080
+    ServerAlias b.example.org *.c.example.org d.example.org
+    ServerAlias e?.example.org
+    DocumentRoot "$dir/htdocs"
+    SSLEngine on
+</VirtualHost>
+<VirtualHost _default_:443>
+</VirtualHost>
+<VirtualHost 127.0.0.1:80 [::1]:81>
+    ServerAlias only.example.org
+    DocumentRoot /elsewhere
+</VirtualHost>
+<VirtualHost 127.0.0.2>
+    ServerName any-port.example.org
+</VirtualHost>
+<VirtualHost localhost:82>
+    ServerName by-name.example.org
+</VirtualHost>
+END
+    my $line = $r->{first};
+    valid $json, 'virtual hosts';
+    is_deeply hosts($json, 'server_name'),
+        [['A.example.org'], [undef], [undef], ['any-port.example.org'],
+         ['by-name.example.org']], 'names; those of others are not theirs';
+    is_deeply $json->{virtual_hosts}[0]{aliases},
+        ['b.example.org', 'd.example.org', '*.c.example.org',
+         'e?.example.org'], 'aliases, those with wildcards last';
+    is_deeply hosts($json, 'line'),
+        [map { [$line + $_] } 0, 7, 9, 13, 16], 'lines';
+    is_deeply hosts($json, 'file', 'macro', 'defined')->[1],
+        [$r->{file}, JSON::PP::false(), "$r->{file}:" . ($line + 7)],
+        'file, no macro, httpd\'s own text';
+    my @texts = map { join ' ', map { "$_->{text}=$_->{address}:$_->{port}" }
+                      @{$_->{addresses}} } @{$json->{virtual_hosts}};
+    is $texts[0], '*=0.0.0.0:80 *=:::80', 'every address is two';
+    is $texts[1], '_default_=0.0.0.0:443 _default_=:::443', '_default_';
+    is $texts[2], '127.0.0.1=127.0.0.1:80 ::1=::1:81', 'IPv4 and IPv6';
+    is $texts[3], '127.0.0.2=127.0.0.2:0', 'every port is 0';
+    like $texts[4], qr/^localhost=(127\.0\.0\.1|::1):82/, 'a name';
+    is_deeply hosts($json, 'document_root')->[2], ['/elsewhere'],
+        'DocumentRoot';
+    is_deeply hosts($json, 'document_root')->[1], ["$dir/htdocs"],
+        'DocumentRoot, inherited';
+    is_deeply [map { $_->{ssl} ? 1 : 0 } @{$json->{virtual_hosts}}],
+        [1, 0, 0, 0, 0], 'SSLEngine';
+}
+
+# A host of the main server's name inherits nothing: it has no name itself.
+is_deeply hosts((document("ServerName m.test\n<VirtualHost *:1>\n"
+                          . "</VirtualHost>\n<VirtualHost *:1>\n"
+                          . "ServerName m.test\n</VirtualHost>\n"))[0],
+                'server_name'), [[undef], ['m.test']], 'no ServerName';
+
+# Files come as httpd opened them: links are not resolved.
+{
+    my $host = sub { return "# one\n# two\n<VirtualHost *:1>\n"
+        . "ServerName $_[0].test\n</VirtualHost>\n" };
+    my $one = $conf->write_file('sites/1.conf', $host->('one'));
+    my $two = $conf->write_file('sites/2.conf', $host->('two'));
+    $conf->write_file('real/3.conf', $host->('three'));
+    symlink '../real/3.conf', $conf->path('sites/3.conf') or die $!;
+    my $json = document(<<"END", what => 'included files');
+Include sites/1.conf
+IncludeOptional sites/[23].conf
+IncludeOptional missing/*.conf
+END
+    valid $json, 'included files';
+    is_deeply hosts($json, 'server_name', 'file', 'line'),
+        [['one.test', $one, 3], ['two.test', $two, 3],
+         ['three.test', $conf->path('sites/3.conf'), 3]], 'file and line';
+}
+
+# Define, IfDefine, IfModule, IfVersion and IfFile are already decided;
+# lines are those of the file.
+{
+    my ($json, $r) = document(<<"END", args => ['-D', 'WITH'],
+Define name defined
+<IfDefine WITH>
+<VirtualHost *:1>
+ServerName \${name}.test
+ACMEDomain
+</VirtualHost>
+</IfDefine>
+<IfDefine !WITH>
+<VirtualHost *:1>
+ServerName not.test
+</VirtualHost>
+</IfDefine>
+<IfModule mod_ssl.c>
+<IfModule !mod_missing.c>
+<IfFile "$dir/conf/httpd.conf">
+<VirtualHost *:1>
+ServerName module.test
+</VirtualHost>
+</IfFile>
+</IfModule>
+</IfModule>
+END
+                              what => 'conditions');
+    is_deeply hosts($json, 'server_name', 'line'),
+        [['defined.test', $r->{first} + 2], ['module.test',
+         $r->{first} + 15]], 'only what is true, at its line';
+    is_deeply $json->{domains}[0]{names}, ['defined.test'],
+        'variables are replaced';
+    is $json->{domains}[0]{line}, $r->{first} + 4, 'a domain has its line';
+}
+
+# A host of a macro has no file to edit: only httpd's own text says where.
+{
+    my $include = $conf->write_file('conf/inc.conf', "<VirtualHost *:1>\n"
+                                    . "ServerName inc.test\n</VirtualHost>\n");
+    my ($json, $r) = document(<<"END", what => 'macros',
+<Macro inner \$n>
+# a comment
+<VirtualHost *:1>
+ServerName \$n
+ACMEDomain
+</VirtualHost>
+</Macro>
+<Macro outer \$n>
+Use inner \$n.test
+</Macro>
+<Macro file>
+Include $include
+</Macro>
+Use inner plain.test
+Use outer nested
+Use file
+<VirtualHost *:1>
+ServerName after.test
+</VirtualHost>
+END
+                              modules => [@ACME::Conf::MODULES, 'macro']);
+    valid $json, 'macros';
+    is_deeply hosts($json, 'server_name', 'macro', 'file', 'line'),
+        [['plain.test', JSON::PP::true(), undef, undef],
+         ['nested.test', JSON::PP::true(), undef, undef],
+         ['inc.test', JSON::PP::false(), $include, 1],
+         ['after.test', JSON::PP::false(), $r->{file}, $r->{first} + 16]],
+        'macros, nested macros, a file in a macro';
+    my $use = $r->{first} + 13;
+    like $json->{virtual_hosts}[0]{defined},
+        qr/^macro 'inner' .*used on line $use of "\Q$r->{file}\E":\d+$/,
+        'httpd\'s own text';
+    is_deeply [map { $_->{name} } @{$json->{domains}}],
+        ['plain.test', 'nested.test'], 'domains of macros';
+    like $json->{domains}[0]{file}, qr/^macro 'inner' /, 'their place';
+}
+
+# A continued header stands at its last line; so does a continued domain.
+{
+    my ($json, $r) = document("<VirtualHost \\\n  *:1 \\\n  *:2>\n"
+                              . "Server\\\nName a.test\nACMEDomain a.test \\\n"
+                              . " b.test\n</VirtualHost>\n",
+                              what => 'continued lines');
+    is_deeply hosts($json, 'server_name', 'line'),
+        [['a.test', $r->{first} + 2]], 'the last line of the header';
+    is_deeply [@{$json->{domains}[0]}{qw(names line)}],
+        [['a.test', 'b.test'], $r->{first} + 6], 'of a domain';
+}
+
+# Files with CRLF, form feeds and names in quotes.
+{
+    my $text = "<VirtualHost \"*:1\">\n\tServerName \"a.test\"\n"
+        . "\fServerAlias 'b.test'\n ACMEDomain\t\n</VirtualHost>\n";
+    $text =~ s/\n/\r\n/g;
+    my ($json, $r) = document($text, what => 'CRLF');
+    valid $json, 'CRLF';
+    is_deeply hosts($json, 'server_name', 'aliases', 'line'),
+        [['a.test', ['b.test'], $r->{first}]], 'no CR in any value';
+    is_deeply $json->{domains}[0]{names}, ['a.test', 'b.test'], 'nor here';
+}
+
+# Hosts on the command line have no file.
+{
+    my $json = document('', what => 'a host on the command line', args =>
+        [map { ('-c', $_) } '<VirtualHost *:1>', 'ServerName c.test',
+         '</VirtualHost>']);
+    valid $json, 'a host on the command line';
+    is_deeply hosts($json, 'server_name', 'file', 'line', 'macro'),
+        [['c.test', undef, undef, JSON::PP::false()]], 'no file, no macro';
+}
+
+# JSON is UTF-8: other bytes in a path are replaced and reported.
+{
+    my $name = "sites/\xe9\xed\xa0\x80 \"x\\y\".conf";
+    $conf->write_file("$name", "<VirtualHost *:1>\nServerName e.test\n"
+                      . "DocumentRoot \"$dir/\xc3\xa4\"\n</VirtualHost>\n");
+    my ($json, $r) = document("IncludeOptional sites/*x*.conf\n",
+                              what => 'bytes that are not UTF-8');
+    valid $json, 'bytes that are not UTF-8';
+    is $json->{virtual_hosts}[0]{file},
+        "$dir/sites/\x{fffd}\x{fffd}\x{fffd}\x{fffd} \"x\\y\".conf",
+        'replaced, the rest kept';
+    is $json->{virtual_hosts}[0]{document_root}, "$dir/\xe4", 'UTF-8 is kept';
+    like $r->{err}, qr/ACME0020: .*is not UTF-8/, 'and reported';
+    unlink $conf->path($name);
+}
+
+# ------------------------------------------------------------------- domains
+
+# Domains in the order of definition, with the hosts that use them.
+{
+    my ($json, $r) = document(<<"END", what => 'domains');
+<VirtualHost *:1>
+ServerName one.test
+ServerAlias www.one.test
+ACMEDomain
+</VirtualHost>
+<ACMEDomain two.test alias.test>
+ACMERenewWindow 12%
+ACMEAgreement accepted
+</ACMEDomain>
+<VirtualHost *:1>
+ServerName TWO.test
+</VirtualHost>
+<VirtualHost *:2>
+ServerName x.test
+ServerAlias ALIAS.test *.one.test
+</VirtualHost>
+<VirtualHost *:3>
+ACMEDomain three.test
+</VirtualHost>
+ACMEDomain main.test four.test
+END
+    valid $json, 'domains';
+    is_deeply [map { [@$_{qw(name names line virtual_hosts)}] }
+               @{$json->{domains}}],
+        [['one.test', ['one.test', 'www.one.test'], $r->{first} + 3, [0, 2]],
+         ['two.test', ['two.test', 'alias.test'], $r->{first} + 5, [1, 2]],
+         ['three.test', ['three.test'], $r->{first} + 17, [3]],
+         ['main.test', ['main.test', 'four.test'], $r->{first} + 19, [3]]],
+        'name, names, line and hosts';
+    is_deeply $json->{domains}[1]{settings},
+        { ca => ['https://acme-v02.api.letsencrypt.org/directory'],
+          ca_certificate_file => undef, agreement => JSON::PP::true(),
+          contact => [], challenges => ['http-01'],
+          private_keys => ['P-256'], renew_mode => 'auto',
+          renew_window => { percent => 12 } },
+        'settings, the defaults filled in';
+    is $json->{domains}[0]{settings}{agreement}, JSON::PP::false(),
+        'of the section alone';
+    unlike $r->{err}, qr/ACME0/, 'nothing to say';
+}
+
+# An ordinary user may ask; nothing is written.
+SKIP: {
+    skip 'needs root', 4 if $>;
+    my ($before) = map { join ' ', sort glob "$dir/run/* $dir/logs/*" } 1;
+    my $json = document("ACMEDomain a.test\n<VirtualHost *:1>\n"
+                        . "ServerName a.test\n</VirtualHost>\n",
+                        user => 'nobody', what => 'an ordinary user');
+    valid $json, 'an ordinary user';
+    is $json->{domains}[0]{name}, 'a.test', 'gets the document';
+    is join(' ', sort glob "$dir/run/* $dir/logs/*"), $before,
+        'and leaves no file';
+}
+
+# Ten thousand hosts are one document.
+{
+    my $json = document(join('', map { "<VirtualHost *:1>\nServerName n$_.test"
+        . "\nServerAlias *.n$_.test\nACMEDomain n$_.test www.n$_.test\n"
+        . "</VirtualHost>\n" } 1 .. 10_000), what => 'ten thousand hosts');
+    is scalar @{$json->{virtual_hosts}}, 10_000, 'all hosts';
+    is_deeply [@{$json->{domains}[9_999]}{qw(name virtual_hosts)}],
+        ['n10000.test', [9_999]], 'all domains';
+}
+
+done_testing;
