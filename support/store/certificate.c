@@ -69,22 +69,6 @@ static apr_status_t current_folder(const char **pfolder,
     return APR_SUCCESS;
 }
 
-static apr_status_t read_text(const char **ptext, const char *folder,
-                              const char *file, acme_err_t *err,
-                              apr_pool_t *pool)
-{
-    apr_size_t len;
-    char *text;
-    apr_status_t rv;
-
-    rv = base_file_read(&text, &len, store_path(folder, file, pool),
-                        STORE_PEM_MAX, err, pool);
-    if (rv == APR_SUCCESS) {
-        *ptext = text;
-    }
-    return rv;
-}
-
 static apr_status_t read_meta(json_t **pmeta, const char *folder,
                               acme_err_t *err, apr_pool_t *pool)
 {
@@ -106,39 +90,21 @@ apr_status_t store_certificate_meta(json_t **pmeta, const store_t *store,
     return rv;
 }
 
-apr_status_t store_certificate_read(store_certificate_t *certificate,
+apr_status_t store_certificate_file(char **ptext, apr_size_t *plen,
                                     const store_t *store, const char *id,
-                                    acme_err_t *err, apr_pool_t *result_pool)
+                                    const char *file, acme_err_t *err,
+                                    apr_pool_t *result_pool)
 {
-    acme_err_t no_key = { 0 };
     const char *folder;
-    json_t *meta = NULL;
     apr_status_t rv;
 
-    memset(certificate, 0, sizeof(*certificate));
     rv = current_folder(&folder, store, id, err, result_pool);
     if (rv == APR_SUCCESS) {
-        rv = read_meta(&meta, folder, err, result_pool);
+        rv = base_file_read(ptext, plen, store_path(folder, file,
+                                                    result_pool),
+                            STORE_PEM_MAX, err, result_pool);
     }
-    if (rv == APR_SUCCESS) {
-        rv = read_text(&certificate->cert, folder, "cert.pem", err,
-                       result_pool);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = read_text(&certificate->chain, folder, "chain.pem", err,
-                       result_pool);
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    certificate->meta = meta;
-    rv = read_text(&certificate->key, folder, "key.pem", &no_key,
-                   result_pool);
-    if (rv != APR_SUCCESS && !APR_STATUS_IS_ENOENT(rv)) {
-        *err = no_key;
-        return rv;
-    }
-    return APR_SUCCESS;
+    return rv;
 }
 
 /** The number of the newest generation and its folder's siblings. */

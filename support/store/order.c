@@ -7,45 +7,26 @@
 
 #define ORDERS "orders"
 
-/** Turn "absent" into success with nothing read. */
-static apr_status_t absent_is_fine(apr_status_t rv, const acme_err_t *found,
-                                   acme_err_t *err)
-{
-    if (rv != APR_SUCCESS && !APR_STATUS_IS_ENOENT(rv)) {
-        *err = *found;
-        return rv;
-    }
-    return APR_SUCCESS;
-}
-
-apr_status_t store_order_read(store_order_t *order, const store_t *store,
+apr_status_t store_order_read(json_t **pstate, const store_t *store,
                               const char *id, acme_err_t *err,
                               apr_pool_t *result_pool)
 {
     const char *folder = store_folder(store, ORDERS, id, result_pool);
-    acme_err_t found = { 0 };
-    apr_status_t rv;
 
-    order->state = NULL;
-    order->key = NULL;
-    order->key_len = 0;
-    rv = base_json_read(&order->state, store_path(folder, "order.json",
-                                                  result_pool),
-                        STORE_JSON_MAX, &found, result_pool, result_pool);
-    rv = absent_is_fine(rv, &found, err);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    base_err_clear(&found);
-    rv = base_file_read(&order->key, &order->key_len,
-                        store_path(folder, "key.pem", result_pool),
-                        STORE_PEM_MAX, &found, result_pool);
-    rv = absent_is_fine(rv, &found, err);
-    if (rv == APR_SUCCESS && !order->state && !order->key) {
-        return base_err_set(err, APR_ENOENT, BASE_EXIT_FAILED,
-                            "%s has no unfinished order", id);
-    }
-    return rv;
+    return base_json_read(pstate, store_path(folder, "order.json",
+                                             result_pool),
+                          STORE_JSON_MAX, err, result_pool, result_pool);
+}
+
+apr_status_t store_order_key_read(char **ppem, apr_size_t *plen,
+                                  const store_t *store, const char *id,
+                                  acme_err_t *err, apr_pool_t *result_pool)
+{
+    const char *folder = store_folder(store, ORDERS, id, result_pool);
+
+    return base_file_read(ppem, plen, store_path(folder, "key.pem",
+                                                 result_pool),
+                          STORE_PEM_MAX, err, result_pool);
 }
 
 apr_status_t store_order_write(store_t *store, const char *id,

@@ -93,7 +93,7 @@ apr_status_t store_directory_write(store_t *store, const char *ca,
 const char *store_certificate_id(const char *name, const char *key_type,
                                  int first, apr_pool_t *pool);
 
-/** A certificate as it is kept. Texts are PEM. */
+/** A certificate to be kept. Texts are PEM. */
 typedef struct store_certificate_t {
     const json_t *meta;       /**< schemas/state/certificate.json */
     const char *cert;         /**< the leaf */
@@ -101,12 +101,7 @@ typedef struct store_certificate_t {
     const char *key;          /**< nullable: the key is kept elsewhere */
 } store_certificate_t;
 
-/** The current generation. @return APR_ENOENT if there is none */
-apr_status_t store_certificate_read(store_certificate_t *certificate,
-                                    const store_t *store, const char *id,
-                                    acme_err_t *err, apr_pool_t *result_pool);
-
-/** Its meta.json alone. @return APR_ENOENT if there is none */
+/** The current generation's meta.json. @return APR_ENOENT if there is none */
 apr_status_t store_certificate_meta(json_t **pmeta, const store_t *store,
                                     const char *id, acme_err_t *err,
                                     apr_pool_t *result_pool);
@@ -124,23 +119,30 @@ apr_status_t store_certificate_meta_write(store_t *store, const char *id,
                                           acme_err_t *err,
                                           apr_pool_t *scratch_pool);
 
+/** A file of the current generation ("cert.pem"), for reading.
+ *  @return APR_ENOENT if there is none */
+apr_status_t store_certificate_file(char **ptext, apr_size_t *plen,
+                                    const store_t *store, const char *id,
+                                    const char *file, acme_err_t *err,
+                                    apr_pool_t *result_pool);
+
 /** Absolute path of a file of the current generation ("cert.pem"). */
 const char *store_certificate_path(const store_t *store, const char *id,
                                    const char *file, apr_pool_t *pool);
 
 /* ---------------------------------------------------------------- orders */
 
-/** An unfinished order: its state and the key its CSR is made with. */
-typedef struct store_order_t {
-    json_t *state;      /**< nullable: no order at the CA yet */
-    char *key;          /**< nullable: PEM; no CSR made yet */
-    apr_size_t key_len;
-} store_order_t;
-
-/** @return APR_ENOENT if certificate id has no unfinished order */
-apr_status_t store_order_read(store_order_t *order, const store_t *store,
+/** The state of id's unfinished order (schemas/state/order.json).
+ *  @return APR_ENOENT if it has none */
+apr_status_t store_order_read(json_t **pstate, const store_t *store,
                               const char *id, acme_err_t *err,
                               apr_pool_t *result_pool);
+
+/** The key that its CSR is made with, PEM. @return APR_ENOENT if none was
+ *  made yet */
+apr_status_t store_order_key_read(char **ppem, apr_size_t *plen,
+                                  const store_t *store, const char *id,
+                                  acme_err_t *err, apr_pool_t *result_pool);
 
 /** Keep the state of id's order. */
 apr_status_t store_order_write(store_t *store, const char *id,

@@ -112,6 +112,39 @@ static apr_status_t sign_bytes(void *baton, const void *data, apr_size_t len,
     return crypto_sign(psig, psig_len, baton, data, len, err, result_pool);
 }
 
+/** The key of a certificate that is to be revoked. Read only now: the net
+ *  worker was forked before. */
+static apr_status_t revoke_key(keeper_t *keeper, int job,
+                               const crypto_key_t **pkey, acme_err_t *err)
+{
+    const keeper_job_t *kj = job < 0 ? NULL : &keeper->options.jobs[job];
+    crypto_key_t *key;
+    apr_size_t len;
+    char *pem;
+    apr_status_t rv;
+
+    if (!kj || !kj->revoke_key_file) {
+        return base_err_set(err, APR_EACCES, BASE_EXIT_FAILED,
+                            "no certificate's key signs here");
+    }
+    rv = base_file_read(&pem, &len, kj->revoke_key_file, CRYPTO_CHAIN_MAX,
+                        err, keeper->pool);
+    if (rv == APR_SUCCESS) {
+        rv = crypto_key_read(&key, pem, len, err, keeper->pool);
+    }
+    if (rv != APR_SUCCESS) {
+        return base_err_wrap(err, "the key %s", kj->revoke_key_file);
+    }
+    if (!crypto_key_equal(key, kj->revoke_public)) {
+        return base_err_set(err, APR_EINVAL, BASE_EXIT_USAGE,
+                            "the key %s is not the certificate's; give the "
+                            "key that the certificate was made for",
+                            kj->revoke_key_file);
+    }
+    *pkey = key;
+    return APR_SUCCESS;
+}
+
 /** The key that signs, and the account's URL where it is named by it. */
 static apr_status_t pick_key(keeper_t *keeper, const acme_sign_t *sign,
                              const crypto_key_t **pkey, const char **pkid,
@@ -122,11 +155,7 @@ static apr_status_t pick_key(keeper_t *keeper, const acme_sign_t *sign,
 
     *pkid = NULL;
     if (sign->signer == ACME_SIGN_CERTIFICATE) {
-        *pkey = sign->job < 0 ? NULL
-                              : keeper->options.jobs[sign->job].revoke_key;
-        return *pkey ? APR_SUCCESS
-                     : base_err_set(err, APR_EACCES, BASE_EXIT_FAILED,
-                                    "no certificate's key signs here");
+        return revoke_key(keeper, sign->job, pkey, err);
     }
     rv = account_key(keeper, sign->ca, &account, err);
     if (rv != APR_SUCCESS) {
@@ -150,7 +179,7 @@ static apr_status_t keeper_sign(acme_host_t *host, const acme_sign_t *sign,
 {
     keeper_t *keeper = KEEPER(host);
     const char *ca = plan_ca(keeper, sign->ca)->url;
-    const crypto_key_t *key;
+    const crypto_key_t *key = NULL;
     json_t *jwk = NULL;
     const char *kid;
     apr_status_t rv;
@@ -181,7 +210,6 @@ static apr_status_t order_key(keeper_t *keeper, int job, crypto_key_t **pkey,
     const keeper_job_t *kj = &keeper->options.jobs[job];
     acme_err_t none = { 0 };
     crypto_key_type_t type;
-    store_order_t order;
     apr_size_t len;
     char *pem;
     apr_status_t rv;
@@ -191,10 +219,10 @@ static apr_status_t order_key(keeper_t *keeper, int job, crypto_key_t **pkey,
         return base_err_set(err, rv, BASE_EXIT_FAILED,
                             "\"%s\" is no key type", kj->key_type);
     }
-    if (store_order_read(&order, keeper->options.store, kj->id, &none, pool)
-        == APR_SUCCESS && order.key
-        && crypto_key_read(pkey, order.key, order.key_len, &none, pool)
-           == APR_SUCCESS && crypto_key_type(*pkey) == type) {
+    if (store_order_key_read(&pem, &len, keeper->options.store, kj->id,
+                             &none, pool) == APR_SUCCESS
+        && crypto_key_read(pkey, pem, len, &none, pool) == APR_SUCCESS
+        && crypto_key_type(*pkey) == type) {
         return APR_SUCCESS;
     }
     rv = crypto_key_generate(pkey, type, err, pool);
@@ -473,46 +501,54 @@ static apr_status_t chain_pem(const char **ptext, const apr_array_header_t *c,
     return rv;
 }
 
-/** Check a chain against what was asked for. @param ppem our key or NULL */
+/** The key that a job's certificate must fit.
+ *  @param pkey_pem  its text where we keep it, else NULL */
+static apr_status_t job_key(keeper_t *keeper, int job, crypto_key_t **pkey,
+                            const char **pkey_pem, acme_err_t *err,
+                            apr_pool_t *pool)
+{
+    const keeper_job_t *kj = &keeper->options.jobs[job];
+    apr_array_header_t *names;
+    unsigned char *der;
+    apr_size_t len;
+    char *pem;
+    apr_status_t rv;
+
+    *pkey_pem = NULL;
+    if (kj->csr) {
+        return crypto_csr_read(&der, &len, &names, pkey, kj->csr,
+                               kj->csr_len, err, pool);
+    }
+    rv = store_order_key_read(&pem, &len, keeper->options.store, kj->id, err,
+                              pool);
+    if (rv == APR_SUCCESS) {
+        rv = crypto_key_read(pkey, pem, len, err, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        *pkey_pem = pem;
+    }
+    return rv;
+}
+
+/** Check a chain against what was asked for. */
 static apr_status_t check_chain(keeper_t *keeper, int job, const char *pem,
                                 apr_size_t len, apr_array_header_t **pcerts,
                                 const char **pkey_pem, acme_err_t *err,
                                 apr_pool_t *pool)
 {
-    const keeper_job_t *kj = &keeper->options.jobs[job];
-    const worker_job_t *wj = plan_job(keeper, job);
     base_clock_t *clock = keeper->options.clock;
-    apr_array_header_t *names;
-    store_order_t order = { 0 };
     crypto_key_t *key = NULL;
-    unsigned char *der;
-    apr_size_t der_len;
     apr_status_t rv;
 
-    if (kj->csr) {
-        rv = crypto_csr_read(&der, &der_len, &names, &key, kj->csr,
-                             kj->csr_len, err, pool);
-    }
-    else {
-        rv = store_order_read(&order, keeper->options.store, kj->id, err,
-                              pool);
-        if (rv == APR_SUCCESS && !order.key) {
-            rv = base_err_set(err, APR_ENOENT, BASE_EXIT_FAILED,
-                              "the key of the order for %s is gone",
-                              wj->order.name);
-        }
-        if (rv == APR_SUCCESS) {
-            rv = crypto_key_read(&key, order.key, order.key_len, err, pool);
-        }
-    }
+    rv = job_key(keeper, job, &key, pkey_pem, err, pool);
     if (rv == APR_SUCCESS) {
         rv = crypto_chain_read(pcerts, pem, len, err, pool);
     }
     if (rv == APR_SUCCESS) {
-        rv = crypto_chain_check(*pcerts, key, wj->order.names,
+        rv = crypto_chain_check(*pcerts, key,
+                                plan_job(keeper, job)->order.names,
                                 clock->wall(clock), err, pool);
     }
-    *pkey_pem = order.key;
     return rv;
 }
 

@@ -72,7 +72,10 @@ typedef struct keeper_job_t {
     const char *key_type;            /**< "P-256" …; of new keys */
     const char *csr;                 /**< nullable: DER from outside … */
     apr_size_t csr_len;              /**< … bytes; then no key is kept */
-    const crypto_key_t *revoke_key;  /**< nullable: the certificate's key */
+    const char *revoke_key_file;     /**< nullable: file of the key that
+                                          signs a revocation … */
+    const crypto_key_t *revoke_public; /**< … and its public half, from the
+                                          certificate */
     int dry_run;                     /**< 1: check the chain, keep nothing */
 } keeper_job_t;
 

@@ -1,0 +1,209 @@
+/*
+ * account.c: acmectl account show|register
+ */
+#include <string.h>
+
+#include "cmd/internal.h"
+
+/** The thumbprint of the account's key (RFC 7638); NULL if it has none. */
+static const char *thumbprint(cmd_t *cmd, const char *ca)
+{
+    const char *text = NULL;
+    acme_err_t ignored = { 0 };
+    crypto_key_t *key;
+    apr_size_t len;
+    char *pem;
+
+    if (store_account_key_read(&pem, &len, cmd->store, ca, &ignored,
+                               cmd->pool) != APR_SUCCESS
+        || crypto_key_read(&key, pem, len, &ignored, cmd->pool)
+           != APR_SUCCESS
+        || crypto_jwk_thumbprint(&text, key, &ignored, cmd->pool)
+           != APR_SUCCESS) {
+        return NULL;
+    }
+    return text;
+}
+
+static json_t *account_json(cmd_t *cmd, const char *ca, json_t *account)
+{
+    json_t *contact = json_object_get(account, "contact");
+    json_t *url = json_object_get(account, "url");
+    const char *status = json_string_value(json_object_get(account,
+                                                           "status"));
+    const char *thumb = cmd->store ? thumbprint(cmd, ca) : NULL;
+    json_t *object = json_pack("{s:s, s:s}", "ca", ca, "status",
+                               status ? status : "none");
+
+    json_object_set_new(object, "url", url ? json_incref(url) : json_null());
+    json_object_set_new(object, "contact", contact ? json_incref(contact)
+                                                   : json_array());
+    json_object_set_new(object, "thumbprint", thumb ? json_string(thumb)
+                                                    : json_null());
+    return object;
+}
+
+/** Add the account at ca to the array, unless it is there. */
+static void add_account(cmd_t *cmd, json_t *accounts, const char *ca)
+{
+    acme_err_t ignored = { 0 };
+    json_t *account = NULL;
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(accounts, i, item) {
+        if (strcmp(json_string_value(json_object_get(item, "ca")), ca)
+            == 0) {
+            return;
+        }
+    }
+    if (cmd->store) {
+        store_account_read(&account, cmd->store, ca, &ignored, cmd->pool);
+    }
+    json_array_append_new(accounts, account_json(cmd, ca, account));
+}
+
+/** Call add for each CA of the configuration. */
+static void each_ca(cmd_t *cmd, json_t *accounts)
+{
+    json_t *domain;
+    json_t *ca;
+    size_t i;
+    size_t k;
+
+    json_array_foreach(json_object_get(cmd->config, "domains"), i, domain) {
+        json_array_foreach(json_object_get(json_object_get(domain,
+                                                           "settings"),
+                                           "ca"), k, ca) {
+            add_account(cmd, accounts, json_string_value(ca));
+        }
+    }
+}
+
+static void show(cmd_t *cmd)
+{
+    apr_array_header_t *cas;
+    json_t *accounts = json_array();
+    int i;
+
+    json_object_set_new(cmd->result, "accounts", accounts);
+    each_ca(cmd, accounts);
+    if (cmd->store && store_account_list(&cas, cmd->store, &cmd->err,
+                                         cmd->pool) == APR_SUCCESS) {
+        for (i = 0; i < cas->nelts; i++) {
+            add_account(cmd, accounts, APR_ARRAY_IDX(cas, i, const char *));
+        }
+    }
+}
+
+static void show_progress(void *baton, int job, const char *step)
+{
+    (void)job;
+    display_progress(((cmd_t *)baton)->display, "account", step);
+}
+
+/** One account job for each CA of the configuration. */
+static apr_status_t plan_accounts(cmd_t *cmd, worker_plan_t *plan)
+{
+    json_t *domain;
+    json_t *ca;
+    size_t i;
+    size_t k;
+
+    json_array_foreach(json_object_get(cmd->config, "domains"), i, domain) {
+        json_t *settings = json_object_get(domain, "settings");
+
+        json_array_foreach(json_object_get(settings, "ca"), k, ca) {
+            int index;
+
+            if (cmd_plan_ca(cmd, plan, json_string_value(ca), settings,
+                            &index, &cmd->err) != APR_SUCCESS) {
+                return cmd->err.status;
+            }
+            if (index == plan->jobs->nelts) {
+                worker_job_t *job = apr_array_push(plan->jobs);
+
+                memset(job, 0, sizeof(*job));
+                job->kind = WORKER_ACCOUNT;
+                job->ca = index;
+            }
+        }
+    }
+    if (plan->jobs->nelts == 0) {
+        return base_err_set(&cmd->err, APR_ENOENT, BASE_EXIT_USAGE,
+                            "the configuration has no ACMEDomain, so there "
+                            "is no CA to have an account at");
+    }
+    return APR_SUCCESS;
+}
+
+static void run(cmd_t *cmd, worker_plan_t *plan)
+{
+    keeper_job_t *jobs = apr_pcalloc(cmd->pool, sizeof(*jobs)
+                                     * (apr_size_t)plan->jobs->nelts);
+    keeper_options_t options = { 0 };
+    keeper_t *keeper;
+    acme_err_t lost = { 0 };
+    acme_err_t first = { 0 };
+    int failed = 0;
+    int i;
+
+    options.plan = plan;
+    options.jobs = jobs;
+    options.store = cmd->store;
+    options.schemas = cmd->schemas;
+    options.clock = cmd->clock;
+    options.progress = show_progress;
+    options.baton = cmd;
+    keeper = keeper_make(&options, cmd->pool);
+    worker_run(plan, keeper_host(keeper), &lost, cmd->pool);
+    for (i = 0; i < plan->jobs->nelts; i++) {
+        const acme_err_t *err = &keeper_outcome(keeper, i)->result.err;
+
+        if (err->status != APR_SUCCESS) {
+            failed++;
+            first = first.status == APR_SUCCESS ? *err : first;
+            cmd_note(cmd, "%s", err->message);
+        }
+    }
+    cmd->exit = cmd_exit_for(failed, plan->jobs->nelts, &first);
+    if (failed < plan->jobs->nelts) {
+        json_object_set_new(cmd->result, "changed", json_true());
+    }
+    show(cmd);
+}
+
+void cmd_account(cmd_t *cmd)
+{
+    const char *what = cmd->args->nelts == 1
+                       ? APR_ARRAY_IDX(cmd->args, 0, const char *) : "";
+    int registering = strcmp(what, "register") == 0;
+
+    if (!registering && strcmp(what, "show") != 0) {
+        base_err_set(&cmd->err, APR_EINVAL, BASE_EXIT_USAGE,
+                     "account needs one of: show, register");
+        return;
+    }
+    if (cmd_read_config(cmd) != APR_SUCCESS) {
+        return;
+    }
+    if (registering) {
+        worker_plan_t *plan;
+
+        if (cmd_open_store(cmd, 1) != APR_SUCCESS) {
+            return;
+        }
+        plan = cmd_plan_make(cmd);
+        if (plan_accounts(cmd, plan) == APR_SUCCESS) {
+            run(cmd, plan);
+        }
+        return;
+    }
+    if (APR_STATUS_IS_ENOENT(cmd_open_store(cmd, 0))) {
+        base_err_clear(&cmd->err);
+        cmd->store = NULL;
+    }
+    if (cmd->err.status == APR_SUCCESS) {
+        show(cmd);
+    }
+}

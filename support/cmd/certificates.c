@@ -1,0 +1,64 @@
+/*
+ * certificates.c: acmectl certificates, acmectl status
+ */
+#include "cmd/internal.h"
+
+/** The store for reading; one that is not there yet is empty. */
+static apr_status_t open_for_reading(cmd_t *cmd)
+{
+    if (cmd_read_config(cmd) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    if (APR_STATUS_IS_ENOENT(cmd_open_store(cmd, 0))) {
+        base_err_clear(&cmd->err);
+        cmd->store = NULL;
+    }
+    return cmd->err.status;
+}
+
+static void list(cmd_t *cmd)
+{
+    apr_array_header_t *certificates = apr_array_make(cmd->pool, 16,
+                                                      sizeof(void *));
+    json_t *array = json_array();
+    json_t *ledger = NULL;
+    json_t *domain;
+    size_t i;
+    int k;
+
+    json_object_set_new(cmd->result, "certificates", array);
+    if (cmd->store && cmd_read_ledger(cmd, &ledger) != APR_SUCCESS) {
+        return;
+    }
+    json_array_foreach(json_object_get(cmd->config, "domains"), i, domain) {
+        cmd_certificates_of(cmd, domain, ledger, certificates);
+    }
+    for (k = 0; k < certificates->nelts; k++) {
+        json_array_append_new(array, cmd_certificate_json(
+            cmd, APR_ARRAY_IDX(certificates, k, cmd_certificate_t *)));
+    }
+}
+
+void cmd_certificates(cmd_t *cmd)
+{
+    if (open_for_reading(cmd) == APR_SUCCESS) {
+        list(cmd);
+    }
+}
+
+void cmd_status(cmd_t *cmd)
+{
+    json_t *httpd;
+    pid_t pid = 0;
+
+    if (open_for_reading(cmd) != APR_SUCCESS) {
+        return;
+    }
+    list(cmd);
+    httpd = json_pack("{s:b}", "running", cmd_httpd_running(cmd, &pid));
+    json_object_set_new(httpd, "pid", pid ? json_integer(pid) : json_null());
+    json_object_set_new(cmd->result, "httpd", httpd);
+    if (!pid) {
+        cmd_note(cmd, "httpd is not running");
+    }
+}

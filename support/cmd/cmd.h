@@ -1,0 +1,73 @@
+/*
+ * cmd: the verbs. One file a verb: parse arguments, call modules, build
+ * one result object; no protocol and no files here.
+ */
+#ifndef ACME_CMD_H
+#define ACME_CMD_H
+
+#include <apr_getopt.h>
+
+#include "base/base.h"
+#include "display/display.h"
+#include "httpd/httpd.h"
+#include "schema/schema.h"
+#include "store/store.h"
+#include "worker/worker.h"
+
+/** Options of verbs; each verb's table names those that it takes. */
+typedef struct cmd_options_t {
+    int force;              /**< --force */
+    int dry_run;            /**< --dry-run */
+    const char *csr;        /**< --csr FILE */
+    const char *cert;       /**< --cert FILE */
+    const char *key;        /**< --key FILE */
+    const char *reason;     /**< --reason NAME */
+    apr_interval_time_t wait;  /**< --wait SECONDS, in µs */
+} cmd_options_t;
+
+/** A run of acmectl. */
+typedef struct cmd_t {
+    apr_pool_t *pool;
+    const char *verb;               /**< NULL until it is known */
+    apr_array_header_t *args;       /**< of const char *: behind the verb */
+    cmd_options_t options;
+    httpd_args_t httpd;             /**< --httpd, -d, -f, -D */
+    apr_array_header_t *defines;    /**< of const char * */
+    const char *store_dir;          /**< --store; else from config */
+    display_options_t display_options;
+    int exit_changed;               /**< --exit-changed */
+    const char *log_target;         /**< --log */
+    base_log_level_t log_level;     /**< --log-level, -v */
+
+    display_t *display;
+    schema_set_t *schemas;
+    base_clock_t *clock;
+    json_t *config;                 /**< set by cmd_config */
+    store_t *store;                 /**< set by cmd_store */
+    json_t *result;                 /**< what display_result will show */
+    acme_err_t err;                 /**< why the verb as a whole failed */
+    base_exit_t exit;               /**< where err is empty */
+} cmd_t;
+
+/** A verb: true to its name, it fills cmd->result. Failures of the verb as
+ *  a whole go to cmd->err, those of single names into the result and
+ *  cmd->exit. */
+typedef void cmd_fn(cmd_t *cmd);
+
+/** One row of the verb table; it drives dispatch and --help. */
+typedef struct cmd_verb_t {
+    const char *name;
+    const char *args;               /**< "[NAME...]" */
+    const char *summary;            /**< one line */
+    const apr_getopt_option_t *options;  /**< its own; ends with { NULL } */
+    cmd_fn *fn;
+} cmd_verb_t;
+
+/** All verbs, ended by a NULL name. */
+extern const cmd_verb_t cmd_verbs[];
+
+/** Parse argv, run the verb, show its result. @return exit status
+ *  Source: ours (README, "acmectl"). */
+int cmd_main(int argc, const char *const *argv, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * context.c: what most verbs begin and end with: httpd's configuration,
+ * the store, a restart.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#include "acme_live.h"
+#include "cmd/internal.h"
+
+#define CONFIG_MAX (64 * 1024 * 1024)
+#define GRACEFUL_DEADLINE apr_time_from_sec(120)
+
+static const char *server_string(const cmd_t *cmd, const char *member)
+{
+    return json_string_value(json_object_get(
+        json_object_get(cmd->config, "server"), member));
+}
+
+apr_status_t cmd_read_config(cmd_t *cmd)
+{
+    const schema_t *schema = schema_find(cmd->schemas, "state/config-dump");
+    const char *text;
+    json_t *config;
+    apr_size_t len;
+    apr_status_t rv;
+
+    if (cmd->config) {
+        return APR_SUCCESS;
+    }
+    rv = httpd_dump(&text, &len, &cmd->httpd, &cmd->err, cmd->pool);
+    if (rv == APR_SUCCESS) {
+        rv = base_json_parse(&config, text, len, CONFIG_MAX,
+                             "the document of httpd -t -D DUMP_ACME",
+                             &cmd->err, cmd->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = schema_check(schema, config,
+                          "the document of httpd -t -D DUMP_ACME",
+                          &cmd->err);
+    }
+    if (rv == APR_SUCCESS) {
+        cmd->config = config;
+    }
+    return rv;
+}
+
+apr_status_t cmd_open_store(cmd_t *cmd, int create)
+{
+    const char *dir = cmd->store_dir ? cmd->store_dir
+                                     : server_string(cmd, "store");
+    const char *holder;
+    apr_status_t rv;
+
+    rv = store_open(&cmd->store, dir, create, &cmd->err, cmd->pool);
+    if (rv == APR_SUCCESS && create) {
+        holder = apr_psprintf(cmd->pool, "acmectl %s, pid %d", cmd->verb,
+                              (int)getpid());
+        rv = store_lock(cmd->store, holder, cmd->options.wait, &cmd->err,
+                        cmd->pool);
+    }
+    if (rv == APR_SUCCESS && create && cmd->config) {
+        rv = store_config_write(cmd->store, cmd->config, &cmd->err,
+                                cmd->pool);
+    }
+    return rv;
+}
+
+apr_status_t cmd_read_ledger(cmd_t *cmd, json_t **pledger)
+{
+    apr_status_t rv;
+
+    rv = store_ledger_read(pledger, cmd->store, &cmd->err, cmd->pool);
+    if (rv == APR_SUCCESS) {
+        rv = schema_check(schema_find(cmd->schemas, "state/ledger"),
+                          *pledger, "ledger.json", &cmd->err);
+        if (rv != APR_SUCCESS) {
+            base_err_wrap(&cmd->err, "%s/ledger.json is damaged; move it "
+                          "away to begin a new one", store_dir(cmd->store));
+        }
+    }
+    return rv;
+}
+
+int cmd_httpd_running(cmd_t *cmd, pid_t *ppid)
+{
+    acme_err_t ignored = { 0 };
+    pid_t pid;
+
+    if (httpd_running(&pid, server_string(cmd, "pid_file"),
+                      server_string(cmd, "binary"), &ignored, cmd->pool)
+        != APR_SUCCESS) {
+        return 0;
+    }
+    if (ppid) {
+        *ppid = pid;
+    }
+    return 1;
+}
+
+static unsigned long long live_generation(void *baton)
+{
+    return live_writer_generation(baton);
+}
+
+apr_status_t cmd_activate(cmd_t *cmd)
+{
+    const char *reason = NULL;
+    live_writer_t *live = NULL;
+
+    /* Without a segment the restart is watched by the parent's pid alone. */
+    if (live_writer_open(&live, server_string(cmd, "live"), &reason,
+                         cmd->pool) != APR_SUCCESS) {
+        live = NULL;
+    }
+    return httpd_graceful(&cmd->httpd, server_string(cmd, "pid_file"),
+                          live ? live_generation : NULL, live,
+                          GRACEFUL_DEADLINE, &cmd->err, cmd->pool);
+}
+
+void cmd_note(cmd_t *cmd, const char *fmt, ...)
+{
+    json_t *notes = json_object_get(cmd->result, "notes");
+    acme_err_t clean = { 0 };
+    char text[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    base_err_set(&clean, APR_EGENERAL, BASE_EXIT_OK, "%s", text);
+    if (!notes) {
+        notes = json_array();
+        json_object_set_new(cmd->result, "notes", notes);
+    }
+    json_array_append_new(notes, json_string(clean.message));
+}
+
+json_t *cmd_error_json(const acme_err_t *err)
+{
+    json_t *error = json_pack("{s:s, s:s}", "type", err->type[0]
+                              ? err->type : "acmectl", "detail",
+                              err->message);
+
+    if (error && err->identifier[0]) {
+        json_object_set_new(error, "identifier",
+                            json_string(err->identifier));
+    }
+    return error;
+}
+
+base_exit_t cmd_exit_for(int failed, int all, const acme_err_t *first)
+{
+    if (failed == 0) {
+        return BASE_EXIT_OK;
+    }
+    return failed < all ? BASE_EXIT_PARTIAL : first->exit;
+}

@@ -1,0 +1,140 @@
+/* cmd: what the verbs share. */
+#ifndef ACME_CMD_INTERNAL_H
+#define ACME_CMD_INTERNAL_H
+
+#include "cmd/cmd.h"
+
+/* The verbs; each in the file of its name. */
+cmd_fn cmd_issue;
+cmd_fn cmd_renew;
+cmd_fn cmd_revoke;
+cmd_fn cmd_certificates;
+cmd_fn cmd_status;
+cmd_fn cmd_account;
+cmd_fn cmd_config;
+
+/* ------------------------------------------------------------ options.c */
+
+/** Parse argv into *cmd. @param pverb NULL where --help or --version was
+ *  answered @return APR_EINVAL with cmd->err, BASE_EXIT_USAGE */
+apr_status_t cmd_parse(cmd_t *cmd, const cmd_verb_t **pverb, int argc,
+                       const char *const *argv);
+
+/* ------------------------------------------------------------ context.c */
+
+/** Read httpd's configuration into cmd->config (once). */
+apr_status_t cmd_read_config(cmd_t *cmd);
+
+/** Open the store, --store's or the configuration's; with create made where
+ *  it is missing, and locked. */
+apr_status_t cmd_open_store(cmd_t *cmd, int create);
+
+/** The store's ledger, checked. */
+apr_status_t cmd_read_ledger(cmd_t *cmd, json_t **pledger);
+
+/** 1 if httpd runs. @param ppid nullable */
+int cmd_httpd_running(cmd_t *cmd, pid_t *ppid);
+
+/** Restart httpd gracefully so that it serves what is new in the store. */
+apr_status_t cmd_activate(cmd_t *cmd);
+
+/** Add a sentence to the result's "notes". */
+void cmd_note(cmd_t *cmd, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** {"type", "detail", "identifier"?} of an error. */
+json_t *cmd_error_json(const acme_err_t *err);
+
+/** The exit status for failed of all, where first is one failure's. */
+base_exit_t cmd_exit_for(int failed, int all, const acme_err_t *first);
+
+/* ------------------------------------------------------------ domains.c */
+
+/** The domain of cmd->config that holds name; NULL if none does. */
+json_t *cmd_domain_find(const cmd_t *cmd, const char *name);
+
+/** Member "name" of a domain. */
+const char *cmd_domain_name(const json_t *domain);
+
+/** The strings of a JSON array, of const char *. */
+apr_array_header_t *cmd_strings(const json_t *array, apr_pool_t *pool);
+
+/** Virtual hosts served with the domain's managed certificate, as
+ *  [{"file", "line"}]; a new reference. */
+json_t *cmd_domain_users(const cmd_t *cmd, const json_t *domain);
+
+/** Why http-01 cannot work for anyone now; NULL if it can. */
+const char *cmd_challenge_obstacle(cmd_t *cmd);
+
+/** Which of the domain's CAs is to be asked, after that many failures. */
+const char *cmd_domain_ca(const json_t *domain, int failures);
+
+/** Settings of the first domain that names the CA url; NULL if none. */
+json_t *cmd_ca_settings(const cmd_t *cmd, const char *url);
+
+/** An empty plan. */
+worker_plan_t *cmd_plan_make(cmd_t *cmd);
+
+/** Add the CA url with these settings to plan, unless it is there.
+ *  @param settings  nullable: nothing is known of it
+ *  @param pindex    its place in plan->cas */
+apr_status_t cmd_plan_ca(cmd_t *cmd, worker_plan_t *plan, const char *url,
+                         const json_t *settings, int *pindex,
+                         acme_err_t *err);
+
+/* -------------------------------------------------------------- state.c */
+
+/** A certificate of the configuration. */
+typedef struct cmd_certificate_t {
+    const json_t *domain;
+    const char *id;            /**< in the store */
+    const char *key_type;      /**< wanted */
+    const json_t *meta;        /**< nullable: there is none yet */
+    const char *state;         /**< valid, due, expired, missing, error */
+    const char *why;           /**< nullable: why it is due */
+    apr_time_t renew_at;       /**< 0: not known */
+    const json_t *entry;       /**< nullable: of the ledger */
+} cmd_certificate_t;
+
+/** Every certificate of domain (one a key type) added to certificates, of
+ *  cmd_certificate_t *. @param ledger store_ledger_read's; nullable */
+void cmd_certificates_of(cmd_t *cmd, const json_t *domain,
+                         const json_t *ledger,
+                         apr_array_header_t *certificates);
+
+/** 1 if it should be renewed. */
+int cmd_certificate_due(const cmd_certificate_t *certificate);
+
+/** Its object of the result (INTERFACE: certificates). */
+json_t *cmd_certificate_json(cmd_t *cmd, const cmd_certificate_t *c);
+
+/** Record in ledger how an order of id ended. */
+void cmd_ledger_record(json_t *ledger, const char *id,
+                       const acme_err_t *err, apr_time_t now,
+                       apr_pool_t *pool);
+
+/* ------------------------------------------------------------- orders.c */
+
+/** What is to be ordered. */
+typedef struct cmd_order_t {
+    const cmd_certificate_t *certificate;
+    apr_array_header_t *names;   /**< identifiers */
+    const char *csr;             /**< nullable: DER or PEM from outside */
+    apr_size_t csr_len;
+} cmd_order_t;
+
+/** Order certificates (of cmd_order_t), add their "results", activate what
+ *  was issued, set cmd->exit. */
+void cmd_orders_run(cmd_t *cmd, apr_array_header_t *orders, json_t *ledger);
+
+/** Order what of certificates (of cmd_certificate_t *) is due, or all of
+ *  them with --force; the rest is added as "skipped". */
+void cmd_certificates_run(cmd_t *cmd, apr_array_header_t *certificates,
+                          json_t *ledger);
+
+/** Add a result without an order. @param result "skipped" or "failed" */
+void cmd_result_add(cmd_t *cmd, const cmd_certificate_t *certificate,
+                    const char *result, const acme_err_t *err,
+                    const acme_result_t *outcome);
+
+#endif

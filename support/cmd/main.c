@@ -1,0 +1,80 @@
+/*
+ * main.c: from argv to exit status.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cmd/internal.h"
+
+static cmd_t *make_cmd(apr_pool_t *pool)
+{
+    cmd_t *cmd = apr_pcalloc(pool, sizeof(*cmd));
+
+    cmd->pool = pool;
+    cmd->args = apr_array_make(pool, 8, sizeof(const char *));
+    cmd->defines = apr_array_make(pool, 4, sizeof(const char *));
+    cmd->httpd.binary = ACMECTL_HTTPD;
+    cmd->httpd.defines = cmd->defines;
+    cmd->log_target = "stderr";
+    cmd->log_level = BASE_LOG_WARN;
+    cmd->display_options.out = stdout;
+    cmd->display_options.err = stderr;
+    cmd->clock = base_clock_system();
+    cmd->result = base_json_own(json_object(), pool);
+    return cmd;
+}
+
+/** What every result object has. */
+static void finish_result(cmd_t *cmd)
+{
+    int failed = cmd->err.status != APR_SUCCESS;
+
+    if (failed) {
+        cmd->exit = cmd->err.exit;
+        json_object_set_new(cmd->result, "error",
+                            cmd_error_json(&cmd->err));
+    }
+    if (!json_object_get(cmd->result, "changed")) {
+        json_object_set_new(cmd->result, "changed", json_false());
+    }
+    if (cmd->exit_changed && cmd->exit == BASE_EXIT_OK
+        && json_is_true(json_object_get(cmd->result, "changed"))) {
+        cmd->exit = BASE_EXIT_CHANGED;
+    }
+    json_object_set_new(cmd->result, "schema", json_string("acmectl/1"));
+    json_object_set_new(cmd->result, "verb", cmd->verb
+                        ? json_string(cmd->verb) : json_null());
+    json_object_set_new(cmd->result, "exit", json_integer(cmd->exit));
+    json_object_set_new(cmd->result, "ok",
+                        json_boolean(cmd->exit == BASE_EXIT_OK
+                                     || cmd->exit == BASE_EXIT_CHANGED));
+}
+
+static void run_verb(cmd_t *cmd, const cmd_verb_t *verb)
+{
+    if (base_log_open(cmd->log_target, cmd->log_level, &cmd->err, cmd->pool)
+        == APR_SUCCESS
+        && schema_set_builtin(&cmd->schemas, &cmd->err, cmd->pool)
+           == APR_SUCCESS) {
+        verb->fn(cmd);
+    }
+}
+
+int cmd_main(int argc, const char *const *argv, apr_pool_t *pool)
+{
+    cmd_t *cmd = make_cmd(pool);
+    const cmd_verb_t *verb;
+    apr_status_t rv = cmd_parse(cmd, &verb, argc, argv);
+
+    if (rv == APR_SUCCESS && !verb) {
+        return BASE_EXIT_OK;
+    }
+    cmd->display = display_open(&cmd->display_options, pool);
+    if (rv == APR_SUCCESS) {
+        run_verb(cmd, verb);
+    }
+    finish_result(cmd);
+    display_result(cmd->display, cmd->result);
+    return cmd->exit;
+}

@@ -1,0 +1,396 @@
+/*
+ * options.c: acmectl [GLOBAL…] VERB [OPTION…] [ARG…]. The tables below and
+ * the verb table make parsing and --help.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <apr_strings.h>
+
+#include "cmd/internal.h"
+
+enum {
+    OPT_HTTPD = 256, OPT_STORE, OPT_JSON, OPT_DISPLAY, OPT_QUIET, OPT_LOG,
+    OPT_LOG_LEVEL, OPT_NON_INTERACTIVE, OPT_YES, OPT_COLOR, OPT_VERSION,
+    OPT_HELP, OPT_EXIT_CHANGED,
+    OPT_FORCE, OPT_DRY_RUN, OPT_CSR, OPT_CERT, OPT_KEY, OPT_REASON, OPT_WAIT
+};
+
+static const apr_getopt_option_t global_options[] = {
+    { "httpd", OPT_HTTPD, 1, "the httpd binary" },
+    { NULL, 'd', 1, "ServerRoot, as httpd's -d" },
+    { NULL, 'f', 1, "configuration file, as httpd's -f" },
+    { NULL, 'D', 1, "define NAME, as httpd's -D" },
+    { "store", OPT_STORE, 1, "the store, instead of ACMEStoreDir" },
+    { "json", OPT_JSON, 0, "one JSON object on stdout" },
+    { "display", OPT_DISPLAY, 1, "text or json" },
+    { "quiet", OPT_QUIET, 0, "no progress" },
+    { NULL, 'v', 0, "log more; again for still more" },
+    { "log", OPT_LOG, 1, "stderr, syslog or file:PATH" },
+    { "log-level", OPT_LOG_LEVEL, 1, "as httpd's LogLevel" },
+    { "wait", OPT_WAIT, 1, "seconds to wait for another acmectl" },
+    { "non-interactive", OPT_NON_INTERACTIVE, 0, "never ask" },
+    { "yes", OPT_YES, 0, "answer yes to every question" },
+    { "color", OPT_COLOR, 1, "auto, always or never" },
+    { "exit-changed", OPT_EXIT_CHANGED, 0, "exit 10 if something changed" },
+    { "version", OPT_VERSION, 0, "print the version" },
+    { "help", OPT_HELP, 0, "print this, or the verb's own help" },
+    { NULL, 0, 0, NULL }
+};
+
+static const apr_getopt_option_t no_options[] = { { NULL, 0, 0, NULL } };
+
+static const apr_getopt_option_t issue_options[] = {
+    { "force", OPT_FORCE, 0, "also where a valid certificate is at hand" },
+    { "csr", OPT_CSR, 1, "order for this certificate request (PEM or DER)" },
+    { NULL, 0, 0, NULL }
+};
+
+static const apr_getopt_option_t renew_options[] = {
+    { "force", OPT_FORCE, 0, "also what is not due" },
+    { "dry-run", OPT_DRY_RUN, 0, "the whole exchange, keeping nothing" },
+    { NULL, 0, 0, NULL }
+};
+
+static const apr_getopt_option_t revoke_options[] = {
+    { "cert", OPT_CERT, 1, "the certificate (PEM)" },
+    { "key", OPT_KEY, 1, "its private key: no account is needed" },
+    { "reason", OPT_REASON, 1, "unspecified, keyCompromise, "
+                               "affiliationChanged, superseded or "
+                               "cessationOfOperation" },
+    { NULL, 0, 0, NULL }
+};
+
+const cmd_verb_t cmd_verbs[] = {
+    { "issue", "NAME...", "get certificates; no configuration is edited",
+      issue_options, cmd_issue },
+    { "renew", "[NAME...]", "get all certificates that are due",
+      renew_options, cmd_renew },
+    { "revoke", "NAME | --cert FILE [--key FILE]",
+      "revoke a certificate", revoke_options, cmd_revoke },
+    { "certificates", "", "list certificates", no_options,
+      cmd_certificates },
+    { "status", "", "certificates, what comes next, last errors, httpd",
+      no_options, cmd_status },
+    { "account", "show|register", "accounts at the CAs", no_options,
+      cmd_account },
+    { "config", "", "the configuration as httpd reads it", no_options,
+      cmd_config },
+    { NULL, NULL, NULL, NULL, NULL }
+};
+
+/* ------------------------------------------------------------------- help */
+
+static void print_options(const apr_getopt_option_t *options)
+{
+    for (; options->optch; options++) {
+        if (options->name) {
+            printf("  --%-18s %s\n", options->name, options->description);
+        }
+        else {
+            printf("  -%-19c %s\n", options->optch, options->description);
+        }
+    }
+}
+
+static void print_help(const cmd_verb_t *verb)
+{
+    const cmd_verb_t *v;
+
+    if (verb) {
+        printf("usage: acmectl [GLOBAL...] %s [OPTION...] %s\n\n%s\n",
+               verb->name, verb->args, verb->summary);
+        if (verb->options->optch) {
+            printf("\nOptions:\n");
+            print_options(verb->options);
+        }
+    }
+    else {
+        printf("usage: acmectl [GLOBAL...] VERB [OPTION...] [ARG...]\n\n"
+               "Verbs:\n");
+        for (v = cmd_verbs; v->name; v++) {
+            printf("  %-14s %s\n", v->name, v->summary);
+        }
+    }
+    printf("\nGlobal options:\n");
+    print_options(global_options);
+    if (!verb) {
+        printf("\nExit status: 0 done or nothing to do, 1 failed, 2 usage, "
+               "3 some names failed,\n4 httpd refuses the configuration, "
+               "7 the CA refused, 75 busy or try later.\n");
+    }
+}
+
+/* ---------------------------------------------------------------- parsing */
+
+static apr_status_t usage(cmd_t *cmd, const char *what, const char *value,
+                          const char *allowed)
+{
+    return base_err_set(&cmd->err, APR_EINVAL, BASE_EXIT_USAGE,
+                        "%s \"%s\" is not known; %s", what, value, allowed);
+}
+
+static apr_status_t parse_display(cmd_t *cmd, const char *value)
+{
+    if (strcmp(value, "text") == 0) {
+        cmd->display_options.kind = DISPLAY_TEXT;
+        return APR_SUCCESS;
+    }
+    if (strcmp(value, "json") == 0) {
+        cmd->display_options.kind = DISPLAY_JSON;
+        return APR_SUCCESS;
+    }
+    return usage(cmd, "--display", value, "this version has text and json");
+}
+
+static apr_status_t parse_color(cmd_t *cmd, const char *value)
+{
+    static const char *const names[] = { "auto", "always", "never" };
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            cmd->display_options.color = (display_color_t)i;
+            return APR_SUCCESS;
+        }
+    }
+    return usage(cmd, "--color", value, "use auto, always or never");
+}
+
+static apr_status_t parse_wait(cmd_t *cmd, const char *value)
+{
+    char *end;
+    long seconds = strtol(value, &end, 10);
+
+    if (end == value || *end || seconds < 0 || seconds > 86400) {
+        return usage(cmd, "--wait", value, "give seconds, 0 to 86400");
+    }
+    cmd->options.wait = apr_time_from_sec(seconds);
+    return APR_SUCCESS;
+}
+
+static apr_status_t take_global(cmd_t *cmd, int ch, const char *value)
+{
+    switch (ch) {
+    case OPT_HTTPD:
+        cmd->httpd.binary = value;
+        break;
+    case 'd':
+        cmd->httpd.root = value;
+        break;
+    case 'f':
+        cmd->httpd.config = value;
+        break;
+    case 'D':
+        APR_ARRAY_PUSH(cmd->defines, const char *) = value;
+        break;
+    case OPT_STORE:
+        cmd->store_dir = value;
+        break;
+    case OPT_JSON:
+        cmd->display_options.kind = DISPLAY_JSON;
+        break;
+    case OPT_DISPLAY:
+        return parse_display(cmd, value);
+    case OPT_QUIET:
+        cmd->display_options.quiet = 1;
+        break;
+    case 'v':
+        if (cmd->log_level < BASE_LOG_TRACE1) {
+            cmd->log_level++;
+        }
+        break;
+    case OPT_LOG:
+        cmd->log_target = value;
+        break;
+    case OPT_LOG_LEVEL:
+        if (base_log_level_parse(&cmd->log_level, value) != APR_SUCCESS) {
+            return usage(cmd, "--log-level", value,
+                         "use one of httpd's, emerg to trace1");
+        }
+        break;
+    case OPT_COLOR:
+        return parse_color(cmd, value);
+    case OPT_WAIT:
+        return parse_wait(cmd, value);
+    case OPT_EXIT_CHANGED:
+        cmd->exit_changed = 1;
+        break;
+    default:
+        /* --non-interactive, --yes: no verb of this version asks. */
+        break;
+    }
+    return APR_SUCCESS;
+}
+
+static void take_own(cmd_t *cmd, int ch, const char *value)
+{
+    switch (ch) {
+    case OPT_FORCE:
+        cmd->options.force = 1;
+        break;
+    case OPT_DRY_RUN:
+        cmd->options.dry_run = 1;
+        break;
+    case OPT_CSR:
+        cmd->options.csr = value;
+        break;
+    case OPT_CERT:
+        cmd->options.cert = value;
+        break;
+    case OPT_KEY:
+        cmd->options.key = value;
+        break;
+    case OPT_REASON:
+        cmd->options.reason = value;
+        break;
+    default:
+        break;
+    }
+}
+
+/** apr_getopt_long complains itself; its complaint is kept for our own
+ *  sentence. */
+static void keep_complaint(void *arg, const char *fmt, ...)
+{
+    acme_err_t *err = arg;
+    char text[400];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    text[strcspn(text, "\n")] = '\0';
+    base_err_set(err, APR_EINVAL, BASE_EXIT_USAGE, "%s; see acmectl --help",
+                 text);
+}
+
+/**
+ * Read options up to the first argument (interleave 0) or all (1).
+ * @param phelp  set to the option's number for --help and --version
+ */
+static apr_status_t read_options(cmd_t *cmd, apr_getopt_t *os,
+                                 const apr_getopt_option_t *options,
+                                 int *phelp)
+{
+    const char *value;
+    apr_status_t rv;
+    int ch;
+
+    while ((rv = apr_getopt_long(os, options, &ch, &value)) == APR_SUCCESS) {
+        if (ch == OPT_HELP || ch == OPT_VERSION) {
+            *phelp = ch;
+        }
+        else if (ch >= OPT_FORCE && ch < OPT_WAIT) {
+            take_own(cmd, ch, value);
+        }
+        else if (take_global(cmd, ch, value) != APR_SUCCESS) {
+            return cmd->err.status;
+        }
+    }
+    if (rv != APR_EOF) {
+        return base_err_set(&cmd->err, APR_EINVAL, BASE_EXIT_USAGE,
+                            "an option is not known; see acmectl --help");
+    }
+    return APR_SUCCESS;
+}
+
+/** The global options and the verb's own in one table. */
+static const apr_getopt_option_t *join(const apr_getopt_option_t *own,
+                                       apr_pool_t *pool)
+{
+    apr_array_header_t *all = apr_array_make(pool, 32,
+                                             sizeof(apr_getopt_option_t));
+    const apr_getopt_option_t *o;
+
+    for (o = global_options; o->optch; o++) {
+        APR_ARRAY_PUSH(all, apr_getopt_option_t) = *o;
+    }
+    for (o = own; o->optch; o++) {
+        APR_ARRAY_PUSH(all, apr_getopt_option_t) = *o;
+    }
+    APR_ARRAY_PUSH(all, apr_getopt_option_t) = *o;
+    return (const apr_getopt_option_t *)all->elts;
+}
+
+/** The verb of that name; "acme-VERB" is what apachectl passes on. */
+static const cmd_verb_t *find_verb(const char *name)
+{
+    const cmd_verb_t *verb;
+
+    if (strncmp(name, "acme-", 5) == 0) {
+        name += 5;
+    }
+    for (verb = cmd_verbs; verb->name; verb++) {
+        if (strcmp(verb->name, name) == 0) {
+            return verb;
+        }
+    }
+    return NULL;
+}
+
+/** Answer --help or --version on stdout. */
+static void answer_help(int help, const cmd_verb_t *verb)
+{
+    if (help == OPT_VERSION) {
+        printf("acmectl %s\n", ACMECTL_VERSION);
+    }
+    else {
+        print_help(verb);
+    }
+}
+
+/** Read what stands behind the verb. */
+static apr_status_t read_rest(cmd_t *cmd, const cmd_verb_t *verb,
+                              apr_getopt_t *os, int *phelp)
+{
+    apr_status_t rv;
+
+    os->interleave = 1;
+    os->ind++;
+    rv = read_options(cmd, os, join(verb->options, cmd->pool), phelp);
+    for (; rv == APR_SUCCESS && os->ind < os->argc; os->ind++) {
+        APR_ARRAY_PUSH(cmd->args, const char *) = os->argv[os->ind];
+    }
+    return rv;
+}
+
+apr_status_t cmd_parse(cmd_t *cmd, const cmd_verb_t **pverb, int argc,
+                       const char *const *argv)
+{
+    const cmd_verb_t *verb = NULL;
+    apr_getopt_t *os;
+    apr_status_t rv;
+    int help = 0;
+
+    *pverb = NULL;
+    apr_getopt_init(&os, cmd->pool, argc, argv);
+    os->errfn = keep_complaint;
+    os->errarg = &cmd->err;
+    os->interleave = 0;
+    rv = read_options(cmd, os, global_options, &help);
+    if (rv == APR_SUCCESS && os->ind < argc) {
+        verb = find_verb(argv[os->ind]);
+        if (!verb) {
+            return usage(cmd, "the verb", argv[os->ind],
+                         "acmectl --help lists the verbs");
+        }
+        cmd->verb = verb->name;
+        rv = read_rest(cmd, verb, os, &help);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (help) {
+        answer_help(help, verb);
+        return APR_SUCCESS;
+    }
+    if (!verb) {
+        return base_err_set(&cmd->err, APR_EINVAL, BASE_EXIT_USAGE,
+                            "acmectl needs a verb; see acmectl --help");
+    }
+    *pverb = verb;
+    return APR_SUCCESS;
+}

@@ -1,0 +1,278 @@
+/*
+ * orders.c: order certificates, record how it went, activate them.
+ */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "cmd/internal.h"
+
+#define LETSENCRYPT "https://acme-v02.api.letsencrypt.org/directory"
+#define LETSENCRYPT_STAGING \
+    "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+/** One run of orders. */
+typedef struct run_t {
+    cmd_t *cmd;
+    worker_plan_t *plan;
+    apr_array_header_t *keeper_jobs;   /**< of keeper_job_t, as plan->jobs */
+    apr_array_header_t *certificates;  /**< of const cmd_certificate_t * */
+    json_t *ledger;
+    keeper_t *keeper;
+    int issued;                        /**< certificates new in the store */
+    int in_use;                        /**< … that a virtual host serves */
+    int asked;                         /**< results added */
+    int failed;
+    acme_err_t first;                  /**< the first failure */
+} run_t;
+
+void cmd_result_add(cmd_t *cmd, const cmd_certificate_t *certificate,
+                    const char *result, const acme_err_t *err,
+                    const acme_result_t *outcome)
+{
+    json_t *results = json_object_get(cmd->result, "results");
+    json_t *object;
+
+    if (!results) {
+        results = json_array();
+        json_object_set_new(cmd->result, "results", results);
+    }
+    object = json_pack("{s:s, s:s, s:s, s:i, s:f}",
+                       "name", cmd_domain_name(certificate->domain),
+                       "key_type", certificate->key_type,
+                       "result", result,
+                       "requests", outcome ? outcome->requests : 0,
+                       "seconds", outcome ? (double)outcome->elapsed
+                                            / APR_USEC_PER_SEC : 0.0);
+    json_object_set_new(object, "error", err && err->status != APR_SUCCESS
+                        ? cmd_error_json(err) : json_null());
+    json_array_append_new(results, object);
+}
+
+static void add_failure(run_t *run, const cmd_certificate_t *certificate,
+                        const acme_err_t *err, const acme_result_t *outcome)
+{
+    if (run->failed++ == 0) {
+        run->first = *err;
+    }
+    run->asked++;
+    cmd_result_add(run->cmd, certificate, "failed", err, outcome);
+}
+
+static void show_progress(void *baton, int job, const char *step)
+{
+    run_t *run = baton;
+
+    display_progress(run->cmd->display,
+                     cmd_domain_name(APR_ARRAY_IDX(
+                         run->certificates, job,
+                         const cmd_certificate_t *)->domain), step);
+}
+
+/** The CA to be asked; a dry run goes to its staging directory, where one
+ *  is known. */
+static const char *choose_ca(const run_t *run, const cmd_certificate_t *c)
+{
+    int failures = (int)json_integer_value(json_object_get(c->entry,
+                                                           "failures"));
+    const char *ca = cmd_domain_ca(c->domain, failures);
+
+    if (run->cmd->options.dry_run && strcmp(ca, LETSENCRYPT) == 0) {
+        return LETSENCRYPT_STAGING;
+    }
+    return ca;
+}
+
+/** 1 and err set if the CA asked not to be asked again yet. */
+static int must_wait(const run_t *run, const cmd_certificate_t *c,
+                     acme_err_t *err)
+{
+    const char *text = json_string_value(json_object_get(c->entry,
+                                                         "retry_at"));
+    apr_time_t at;
+
+    if (run->cmd->options.force || !text
+        || base_time_parse(&at, text) != APR_SUCCESS
+        || at <= run->cmd->clock->wall(run->cmd->clock)) {
+        return 0;
+    }
+    base_err_set(err, APR_EAGAIN, BASE_EXIT_BUSY,
+                 "the CA asked to wait until %s; --force asks again now",
+                 text);
+    err->retry_at = at;
+    return 1;
+}
+
+static void add_order(run_t *run, const cmd_order_t *order, int ca)
+{
+    cmd_t *cmd = run->cmd;
+    const cmd_certificate_t *c = order->certificate;
+    keeper_job_t *kj = apr_array_push(run->keeper_jobs);
+    worker_job_t *wj = apr_array_push(run->plan->jobs);
+    acme_err_t ignored = { 0 };
+    json_t *unfinished;
+
+    memset(kj, 0, sizeof(*kj));
+    memset(wj, 0, sizeof(*wj));
+    kj->id = cmd->options.dry_run
+             ? apr_pstrcat(cmd->pool, c->id, "~dry-run", NULL) : c->id;
+    kj->key_type = c->key_type;
+    kj->csr = order->csr;
+    kj->csr_len = order->csr_len;
+    kj->dry_run = cmd->options.dry_run;
+    wj->kind = WORKER_ORDER;
+    wj->ca = ca;
+    wj->order.name = cmd_domain_name(c->domain);
+    wj->order.names = order->names;
+    wj->order.challenges = cmd_strings(
+        json_object_get(json_object_get(c->domain, "settings"),
+                        "challenges"), cmd->pool);
+    if (store_order_read(&unfinished, cmd->store, kj->id, &ignored,
+                         cmd->pool) == APR_SUCCESS) {
+        wj->order.resume = unfinished;
+    }
+    APR_ARRAY_PUSH(run->certificates, const cmd_certificate_t *) = c;
+}
+
+/** Put one order into the plan, or its failure into the results. */
+static void plan_order(run_t *run, const cmd_order_t *order,
+                       const char *obstacle)
+{
+    const cmd_certificate_t *c = order->certificate;
+    acme_err_t err = { 0 };
+    const char *url = choose_ca(run, c);
+    int ca = 0;
+
+    if (obstacle) {
+        base_err_set(&err, APR_EGENERAL, BASE_EXIT_FAILED, "%s", obstacle);
+    }
+    else if (!must_wait(run, c, &err)) {
+        cmd_plan_ca(run->cmd, run->plan, url,
+                    json_object_get(c->domain, "settings"), &ca, &err);
+    }
+    if (err.status != APR_SUCCESS) {
+        add_failure(run, c, &err, NULL);
+        return;
+    }
+    add_order(run, order, ca);
+}
+
+static void collect_one(run_t *run, int job)
+{
+    cmd_t *cmd = run->cmd;
+    const cmd_certificate_t *c = APR_ARRAY_IDX(run->certificates, job,
+                                               const cmd_certificate_t *);
+    const acme_result_t *result = &keeper_outcome(run->keeper, job)->result;
+    json_t *users;
+
+    if (!cmd->options.dry_run) {
+        cmd_ledger_record(run->ledger, c->id, &result->err,
+                          cmd->clock->wall(cmd->clock), cmd->pool);
+    }
+    if (result->err.status != APR_SUCCESS) {
+        add_failure(run, c, &result->err, result);
+        return;
+    }
+    run->asked++;
+    run->issued += !cmd->options.dry_run;
+    users = cmd_domain_users(cmd, c->domain);
+    run->in_use += json_array_size(users) > 0 && !cmd->options.csr;
+    json_decref(users);
+    cmd_result_add(cmd, c, "issued", NULL, result);
+}
+
+static void run_plan(run_t *run)
+{
+    cmd_t *cmd = run->cmd;
+    keeper_options_t options = { 0 };
+    acme_err_t lost = { 0 };
+    int i;
+
+    options.plan = run->plan;
+    options.jobs = (const keeper_job_t *)run->keeper_jobs->elts;
+    options.store = cmd->store;
+    options.schemas = cmd->schemas;
+    options.clock = cmd->clock;
+    options.live = json_string_value(json_object_get(
+        json_object_get(cmd->config, "server"), "live"));
+    options.progress = show_progress;
+    options.baton = run;
+    run->keeper = keeper_make(&options, cmd->pool);
+    /* What is lost with the worker stands in each job's result. */
+    worker_run(run->plan, keeper_host(run->keeper), &lost, cmd->pool);
+    for (i = 0; i < run->plan->jobs->nelts; i++) {
+        collect_one(run, i);
+    }
+    if (!cmd->options.dry_run) {
+        store_ledger_write(cmd->store, run->ledger, &cmd->err, cmd->pool);
+    }
+}
+
+/** Serve what is new: one graceful restart for the whole run. */
+static void activate(run_t *run)
+{
+    cmd_t *cmd = run->cmd;
+
+    if (run->issued) {
+        json_object_set_new(cmd->result, "changed", json_true());
+    }
+    if (!run->in_use) {
+        return;
+    }
+    display_progress(cmd->display, "httpd", "restarting gracefully");
+    if (cmd_activate(cmd) != APR_SUCCESS) {
+        base_err_wrap(&cmd->err, "the new certificates are in the store, "
+                      "but httpd does not serve them yet");
+    }
+}
+
+void cmd_orders_run(cmd_t *cmd, apr_array_header_t *orders, json_t *ledger)
+{
+    const char *obstacle = cmd_challenge_obstacle(cmd);
+    run_t run = { 0 };
+    int i;
+
+    run.cmd = cmd;
+    run.ledger = ledger;
+    run.plan = cmd_plan_make(cmd);
+    run.keeper_jobs = apr_array_make(cmd->pool, 8, sizeof(keeper_job_t));
+    run.certificates = apr_array_make(cmd->pool, 8, sizeof(void *));
+    for (i = 0; i < orders->nelts; i++) {
+        plan_order(&run, &APR_ARRAY_IDX(orders, i, cmd_order_t), obstacle);
+    }
+    if (run.plan->jobs->nelts > 0) {
+        run_plan(&run);
+        activate(&run);
+    }
+    cmd->exit = cmd_exit_for(run.failed, run.asked, &run.first);
+}
+
+void cmd_certificates_run(cmd_t *cmd, apr_array_header_t *certificates,
+                          json_t *ledger)
+{
+    apr_array_header_t *orders = apr_array_make(cmd->pool,
+                                                certificates->nelts + 1,
+                                                sizeof(cmd_order_t));
+    int i;
+
+    for (i = 0; i < certificates->nelts; i++) {
+        const cmd_certificate_t *c = APR_ARRAY_IDX(certificates, i,
+                                                   cmd_certificate_t *);
+        cmd_order_t *order;
+
+        if (!cmd->options.force && !cmd->options.dry_run
+            && !cmd_certificate_due(c)) {
+            cmd_result_add(cmd, c, "skipped", NULL, NULL);
+            continue;
+        }
+        order = apr_array_push(orders);
+        memset(order, 0, sizeof(*order));
+        order->certificate = c;
+        order->names = cmd_strings(json_object_get(c->domain, "names"),
+                                   cmd->pool);
+    }
+    if (!json_object_get(cmd->result, "results")) {
+        json_object_set_new(cmd->result, "results", json_array());
+    }
+    cmd_orders_run(cmd, orders, ledger);
+}

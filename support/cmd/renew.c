@@ -1,0 +1,79 @@
+/*
+ * renew.c: acmectl renew [NAME…] [--force] [--dry-run]
+ */
+#include <string.h>
+
+#include "cmd/internal.h"
+
+/** 1 if renew without names takes care of domain. */
+static int is_automatic(const json_t *domain)
+{
+    const char *mode = json_string_value(json_object_get(
+        json_object_get(domain, "settings"), "renew_mode"));
+
+    if (strcmp(mode, "auto") == 0) {
+        return json_array_size(json_object_get(domain,
+                                               "virtual_hosts")) > 0;
+    }
+    return strcmp(mode, "always") == 0;
+}
+
+static void add_automatic(cmd_t *cmd, const json_t *ledger,
+                          apr_array_header_t *certificates)
+{
+    json_t *domain;
+    size_t i;
+
+    json_array_foreach(json_object_get(cmd->config, "domains"), i, domain) {
+        if (is_automatic(domain)) {
+            cmd_certificates_of(cmd, domain, ledger, certificates);
+        }
+    }
+}
+
+static apr_status_t add_named(cmd_t *cmd, const json_t *ledger,
+                              apr_array_header_t *certificates)
+{
+    json_t *seen = base_json_own(json_object(), cmd->pool);
+    json_t *domain;
+    int i;
+
+    for (i = 0; i < cmd->args->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(cmd->args, i, const char *);
+
+        domain = cmd_domain_find(cmd, name);
+        if (!domain) {
+            return base_err_set(&cmd->err, APR_ENOENT, BASE_EXIT_USAGE,
+                                "%s is not a managed domain: add "
+                                "\"ACMEDomain %s\" to httpd's configuration",
+                                name, name);
+        }
+        if (!json_object_get(seen, cmd_domain_name(domain))) {
+            json_object_set_new(seen, cmd_domain_name(domain), json_true());
+            cmd_certificates_of(cmd, domain, ledger, certificates);
+        }
+    }
+    return APR_SUCCESS;
+}
+
+void cmd_renew(cmd_t *cmd)
+{
+    apr_array_header_t *certificates = apr_array_make(cmd->pool, 16,
+                                                      sizeof(void *));
+    json_t *ledger;
+
+    if (cmd_read_config(cmd) != APR_SUCCESS
+        || cmd_open_store(cmd, 1) != APR_SUCCESS
+        || cmd_read_ledger(cmd, &ledger) != APR_SUCCESS) {
+        return;
+    }
+    if (cmd->args->nelts > 0) {
+        if (add_named(cmd, ledger, certificates) != APR_SUCCESS) {
+            return;
+        }
+    }
+    else {
+        add_automatic(cmd, ledger, certificates);
+    }
+    cmd_certificates_run(cmd, certificates, ledger);
+}
