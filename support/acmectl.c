@@ -1,6 +1,7 @@
 /*
  * acmectl: the helper of mod_acme. Everything is in cmd/.
  */
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@ int main(int argc, const char *const *argv)
 
     /* Nothing that is made here is for others, whatever the caller's mask. */
     umask(077);
+    setlocale(LC_CTYPE, "");
     if (apr_initialize() != APR_SUCCESS
         || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
         fprintf(stderr, "acmectl: APR cannot be started\n");

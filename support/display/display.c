@@ -1,0 +1,77 @@
+/*
+ * display.c: opening, JSON, progress.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#include "display/internal.h"
+
+static int wants_color(const display_options_t *options)
+{
+    const char *no_color = getenv("NO_COLOR");
+
+    switch (options->color) {
+    case DISPLAY_COLOR_ALWAYS:
+        return 1;
+    case DISPLAY_COLOR_NEVER:
+        return 0;
+    case DISPLAY_COLOR_AUTO:
+        break;
+    }
+    return !(no_color && *no_color) && isatty(fileno(options->out));
+}
+
+display_t *display_open(const display_options_t *options, apr_pool_t *pool)
+{
+    display_t *display = apr_pcalloc(pool, sizeof(*display));
+
+    display->options = *options;
+    display->pool = pool;
+    display->color = wants_color(options);
+    display->terminal = isatty(fileno(options->err));
+    return display;
+}
+
+void display_result(display_t *display, const json_t *result)
+{
+    display_progress_end(display);
+    if (display->options.kind == DISPLAY_JSON) {
+        fprintf(display->options.out, "%s\n",
+                base_json_text(result, display->pool));
+    }
+    else {
+        display_text(display, result);
+    }
+    fflush(display->options.out);
+}
+
+/* On a terminal one line is drawn again and again; elsewhere (a log, a
+ * pipe) each step is a line of its own. */
+void display_progress(display_t *display, const char *name, const char *step)
+{
+    FILE *err = display->options.err;
+
+    if (display->options.quiet) {
+        return;
+    }
+    if (display->terminal) {
+        fprintf(err, "\r\033[K%s: %s", name, step);
+        display->drawn = 1;
+    }
+    else {
+        fprintf(err, "%s: %s\n", name, step);
+    }
+    fflush(err);
+}
+
+void display_progress_end(display_t *display)
+{
+    if (display->drawn) {
+        fprintf(display->options.err, "\r\033[K");
+        fflush(display->options.err);
+        display->drawn = 0;
+    }
+}
