@@ -51,17 +51,31 @@ typedef struct acme_err_t {
  * @param err     not NULL
  * @param status  not APR_SUCCESS
  * @param exit    exit status this failure leads to
- * @return status
+ * @return err->status, of the first error therefore
  */
 apr_status_t base_err_set(acme_err_t *err, apr_status_t status,
                           base_exit_t exit, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/** Put "context: " before the recorded message. @return err->status */
+/**
+ * Record that the system refused something on a file: "cannot WHAT PATH:
+ * REASON: what the operator can do", with exit BASE_EXIT_FAILED.
+ * Source: ours.
+ *
+ * @param status  not APR_SUCCESS, often errno
+ * @param what    what was tried, in the infinitive ("write")
+ * @return err->status
+ */
+apr_status_t base_err_path(acme_err_t *err, apr_status_t status,
+                           const char *what, const char *path);
+
+/** Put "context: " before the recorded message; nothing if there is none.
+ *  @return err->status */
 apr_status_t base_err_wrap(acme_err_t *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/** Put "; text" behind the recorded message (a failing clean-up). */
+/** Put "; text" behind the recorded message (a failing clean-up); nothing
+ *  if there is none. @return err->status */
 apr_status_t base_err_append(acme_err_t *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -70,6 +84,17 @@ void base_err_clear(acme_err_t *err);
 
 /** The system's text for rv in buf (always NUL-terminated). @return buf */
 const char *base_strerror(apr_status_t rv, char *buf, apr_size_t size);
+
+/**
+ * Copy src as one line of printable UTF-8: every other byte becomes \xNN,
+ * what does not fit becomes "...".
+ * Source: RFC 3629 4 (UTF-8); ours.
+ *
+ * @param dst   always NUL-terminated
+ * @param size  of dst, 8 at least, bytes
+ * @return dst
+ */
+char *base_clean(char *dst, apr_size_t size, const char *src);
 
 /* ------------------------------------------------------------------ log */
 
@@ -87,6 +112,7 @@ typedef enum base_log_level_t {
  * @param target  "stderr", "syslog" or "file:PATH" (opened for append, 0600
  *                when it is made)
  * @param level   the least urgent level that is written
+ * @param pool    when it is cleared the log goes to stderr again
  * @return APR_SUCCESS; APR_EINVAL for another target; the open's error
  */
 apr_status_t base_log_open(const char *target, base_log_level_t level,
@@ -95,7 +121,11 @@ apr_status_t base_log_open(const char *target, base_log_level_t level,
 /** Parse a level's name, case ignored. @return APR_EINVAL if unknown */
 apr_status_t base_log_level_parse(base_log_level_t *plevel, const char *name);
 
-/** Write one line in httpd's error log format; never fails. */
+/**
+ * Write one line in httpd's error log format, cleaned by base_clean; never
+ * fails and leaves errno alone. Goes to standard error, from warn on, until
+ * base_log_open. Never pass it a key, a token or a password.
+ */
 void base_log(base_log_level_t level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -130,10 +160,21 @@ apr_status_t base_json_read(json_t **pjson, const char *path, apr_size_t max,
 apr_status_t base_json_write(const char *path, const json_t *json, int mode,
                              acme_err_t *err, apr_pool_t *scratch_pool);
 
-/** json as compact text with sorted keys, in pool. */
+/** json as compact text with sorted keys, in pool; NULL if json holds
+ *  itself. */
 char *base_json_text(const json_t *json, apr_pool_t *pool);
 
 /* ----------------------------------------------------------------- file */
+
+/*
+ * Each of these records its failure in err, APR_ENOENT as well: who can do
+ * without the file clears err. Names that begin with a dot are temporaries
+ * (".NAME.tmp-RANDOM") that a process left behind when it was killed.
+ */
+
+/** The directory path lies in, "." if it has no slash; trailing slashes do
+ *  not count. */
+const char *base_path_dir(const char *path, apr_pool_t *pool);
 
 /**
  * Read a regular file, following no link in its last component.
@@ -200,7 +241,12 @@ apr_status_t base_dir_remove(const char *path, acme_err_t *err,
 /** fsync a directory. */
 apr_status_t base_dir_sync(const char *path, acme_err_t *err);
 
-/** A held lock; released when its pool is cleared or the process ends. */
+/**
+ * A held lock; released when its pool is cleared or the process ends. A
+ * child that is forked and does not exec must close the descriptor (all of
+ * its parent's) or the lock lives as long as the child; the child's own
+ * release frees nothing of the parent's.
+ */
 typedef struct base_lock_t base_lock_t;
 
 /**
@@ -270,8 +316,8 @@ apr_status_t base_b64url_decode(unsigned char **pdata, apr_size_t *plen,
  * The targets of one relation in Link header values.
  * Source: RFC 8288 3; RFC 8555 7.1.
  *
- * @param headers  of const char *: each header value as received; one may
- *                 hold several links
+ * @param headers  NULL or of const char *: each header value as received;
+ *                 one may hold several links
  * @param rel      relation wanted, case ignored ("alternate")
  * @param base     URL of the request; relative targets are resolved on it
  * @return array of const char *, in order, perhaps empty; a malformed

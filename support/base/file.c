@@ -1,405 +1,353 @@
 /*
- * file.c: files and directories, atomically.
+ * file: files and symbolic links that are whole at every moment.
  *
- * Rules of this file: every descriptor is close-on-exec; EINTR is retried;
- * fsync never is (after a failed fsync the kernel may have dropped the
- * data, so the file is given up); a failure leaves no temporary behind.
+ * A write goes to a temporary in the same directory and takes its place by
+ * one rename, which POSIX makes atomic:
+ *
+ *     .NAME.tmp-RANDOM   open(O_EXCL) -> write -> fsync -> close
+ *     NAME               rename       -> fsync of the directory
+ *
+ * A process that dies in between leaves the old NAME and perhaps a dot-file.
+ * fsync is never tried twice: after a failure the kernel may have dropped
+ * the pages, and a second call would report success for lost data.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <apr_file_io.h>
-#include <apr_general.h>
 #include <apr_strings.h>
 
 #include "base/base.h"
 
-#define REMOVE_DEPTH_MAX 4
-#define TEMP_TRIES 16
-
-/** What the operator can do about a system error. */
-static const char *cure(int error)
+/* open(2), again when a signal came first. @return -1 with errno set */
+static int file_open(const char *path, int flags, int mode)
 {
-    switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-        return "; make room on that file system";
-    case EROFS:
-        return "; the file system is mounted read-only";
-    case EACCES:
-    case EPERM:
-        return "; run acmectl as root, or mend the permissions";
-    case ELOOP:
-        return "; a symbolic link stands where a file is expected";
-    default:
-        return "";
+    int fd;
+
+    do {
+        fd = open(path, flags | O_CLOEXEC | O_NOCTTY, mode);
+    } while (fd == -1 && errno == EINTR);
+    return fd;
+}
+
+/* Up to len bytes, fewer only at the end of the file. */
+static apr_status_t read_full(int fd, char *data, apr_size_t len,
+                              apr_size_t *pgot)
+{
+    apr_size_t got = 0;
+    ssize_t n = 1;
+
+    while (got < len && n != 0) {
+        n = read(fd, data + got, len - got);
+        if (n == -1 && errno != EINTR) {
+            return errno;
+        }
+        got += n > 0 ? (apr_size_t)n : 0;
     }
+    *pgot = got;
+    return APR_SUCCESS;
 }
 
-/** Record "cannot VERB PATH: reason; cure". */
-static apr_status_t fail(acme_err_t *err, int error, const char *verb,
-                         const char *path)
+static apr_status_t write_full(int fd, const char *data, apr_size_t len)
 {
-    char buf[200];
+    ssize_t n;
 
-    return base_err_set(err, error, BASE_EXIT_FAILED, "cannot %s %s: %s%s",
-                        verb, path, base_strerror(error, buf, sizeof(buf)),
-                        cure(error));
-}
-
-static apr_status_t wipe(void *data)
-{
-    volatile char *p = data;
-
-    while (*p) {
-        *p++ = '\0';
+    while (len > 0) {
+        n = write(fd, data, len);
+        if (n == -1 && errno != EINTR) {
+            return errno;
+        }
+        if (n > 0) {
+            data += n;
+            len -= (apr_size_t)n;
+        }
     }
     return APR_SUCCESS;
 }
 
-/** read(2) len bytes or up to the end of the file. */
-static int read_full(int fd, char *data, size_t len, size_t *pgot)
-{
-    *pgot = 0;
-    while (*pgot < len) {
-        ssize_t n = read(fd, data + *pgot, len - *pgot);
+/* A file's bytes, to be wiped before their pool gives them away. */
+typedef struct content_t {
+    char *data;
+    apr_size_t size;
+} content_t;
 
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return errno;
-        }
-        if (n == 0) {
-            break;
-        }
-        *pgot += (size_t)n;
-    }
-    return 0;
+static apr_status_t content_wipe(void *data)
+{
+    content_t *content = data;
+
+    explicit_bzero(content->data, content->size);
+    return APR_SUCCESS;
 }
 
-static int write_full(int fd, const char *data, size_t len)
+static char *content_make(apr_size_t size, apr_pool_t *pool)
 {
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
+    content_t *content = apr_palloc(pool, sizeof(*content));
 
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return errno;
-        }
-        data += n;
-        len -= (size_t)n;
-    }
-    return 0;
+    content->data = apr_pcalloc(pool, size);
+    content->size = size;
+    apr_pool_cleanup_register(pool, content, content_wipe,
+                              apr_pool_cleanup_null);
+    return content->data;
 }
 
-static apr_status_t read_open_file(char **pdata, apr_size_t *plen, int fd,
-                                   const char *path, apr_size_t max,
-                                   acme_err_t *err, apr_pool_t *pool)
+static apr_status_t refuse(acme_err_t *err, const char *what,
+                           const char *path, const char *why)
+{
+    return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED, "cannot %s %s: %s",
+                        what, path, why);
+}
+
+/* The size of the regular file behind fd, checked. */
+static apr_status_t file_size(apr_size_t *psize, int fd, const char *path,
+                              apr_size_t max, acme_err_t *err)
 {
     struct stat st;
-    int error;
 
-    if (fstat(fd, &st) != 0) {
-        return fail(err, errno, "read", path);
+    if (fstat(fd, &st) == -1) {
+        return base_err_path(err, errno, "read", path);
     }
     if (!S_ISREG(st.st_mode)) {
-        return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
-                            "cannot read %s: it is not a regular file", path);
+        return refuse(err, "read", path, "it is not a regular file: put the "
+                      "file itself there");
     }
-    if (st.st_size < 0 || (apr_size_t)st.st_size > max) {
+    if ((apr_uint64_t)st.st_size > max) {
         return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
-                            "cannot read %s: it is larger than %"
-                            APR_SIZE_T_FMT " bytes", path, max);
+                            "cannot read %s: it is larger than the %lu bytes "
+                            "that are accepted: check what it is", path,
+                            (unsigned long)max);
     }
-    *pdata = apr_pcalloc(pool, (apr_size_t)st.st_size + 1);
-    apr_pool_cleanup_register(pool, *pdata, wipe, apr_pool_cleanup_null);
-    error = read_full(fd, *pdata, (size_t)st.st_size, plen);
-    return error ? fail(err, error, "read", path) : APR_SUCCESS;
+    *psize = (apr_size_t)st.st_size;
+    return APR_SUCCESS;
+}
+
+static apr_status_t file_read_fd(char **pdata, apr_size_t *plen, int fd,
+                                 const char *path, apr_size_t max,
+                                 acme_err_t *err, apr_pool_t *pool)
+{
+    apr_size_t size = 0, got = 0;
+    char *data;
+    apr_status_t rv = file_size(&size, fd, path, max, err);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    data = content_make(size + 1, pool);
+    rv = read_full(fd, data, size + 1, &got);
+    if (rv != APR_SUCCESS) {
+        return base_err_path(err, rv, "read", path);
+    }
+    if (got > size) {
+        return refuse(err, "read", path, "it grew meanwhile: try again when "
+                      "its writer has ended");
+    }
+    data[got] = '\0';
+    *pdata = data;
+    *plen = got;
+    return APR_SUCCESS;
 }
 
 apr_status_t base_file_read(char **pdata, apr_size_t *plen, const char *path,
                             apr_size_t max, acme_err_t *err,
                             apr_pool_t *result_pool)
 {
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
-                        | O_NOCTTY);
+    /* O_NONBLOCK: a FIFO that somebody put there must not stop us */
+    int fd = file_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     apr_status_t rv;
 
-    if (fd < 0) {
-        return fail(err, errno, "read", path);
+    if (fd == -1) {
+        return errno == ELOOP
+               ? refuse(err, "read", path, "it is a symbolic link: put the "
+                        "file itself there")
+               : base_err_path(err, errno, "read", path);
     }
-    rv = read_open_file(pdata, plen, fd, path, max, err, result_pool);
+    rv = file_read_fd(pdata, plen, fd, path, max, err, result_pool);
     close(fd);
     return rv;
 }
 
-/** Write, set the mode whatever the umask, fsync, close. @return errno */
-static int fill(int fd, const char *data, size_t len, int mode)
+/* fchmod because open's mode passes through the umask. */
+static apr_status_t fill_and_sync(int fd, const char *data, apr_size_t len,
+                                  int mode)
 {
-    int error = write_full(fd, data, len);
+    apr_status_t rv;
 
-    if (!error && fchmod(fd, (mode_t)mode) != 0) {
-        error = errno;
+    if (fchmod(fd, (mode_t)mode) == -1) {
+        return errno;
     }
-    if (!error && fsync(fd) != 0) {
-        error = errno;
+    rv = write_full(fd, data, len);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    if (close(fd) != 0 && !error) {
-        error = errno;
+    return fsync(fd) == -1 ? errno : APR_SUCCESS;
+}
+
+/* Remove what this call made; a failure goes behind the first error. */
+static void undo(const char *path, acme_err_t *err)
+{
+    char text[128];
+
+    if (unlink(path) == -1 && errno != ENOENT) {
+        base_strerror(errno, text, sizeof(text));
+        base_err_append(err, "and %s stays behind: %s: remove it", path,
+                        text);
     }
-    return error;
 }
 
 apr_status_t base_file_create(const char *path, const char *data,
                               apr_size_t len, int mode, acme_err_t *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                  mode & 0700);
-    int error;
+    int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+                       mode & 0600);
+    apr_status_t rv;
 
-    if (fd < 0) {
-        return fail(err, errno, "create", path);
+    if (fd == -1) {
+        return base_err_path(err, errno, "create", path);
     }
-    error = fill(fd, data, len, mode);
-    if (error) {
-        unlink(path);
-        return fail(err, error, "write", path);
+    rv = fill_and_sync(fd, data, len, mode);
+    /* after fsync nothing is left for close to lose */
+    if (close(fd) == -1 && rv == APR_SUCCESS && errno != EINTR) {
+        rv = errno;
     }
+    if (rv != APR_SUCCESS) {
+        base_err_path(err, rv, "write", path);
+        undo(path, err);
+    }
+    return rv;
+}
+
+const char *base_path_dir(const char *path, apr_pool_t *pool)
+{
+    apr_size_t len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    while (len > 0 && path[len - 1] != '/') {
+        len--;
+    }
+    if (len == 0) {
+        return ".";
+    }
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    return apr_pstrmemdup(pool, path, len);
+}
+
+/* DIR/.NAME.tmp-RANDOM; a dot-file, which httpd's Include passes over. */
+static apr_status_t temp_path(const char **ptemp, const char *path,
+                              acme_err_t *err, apr_pool_t *pool)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    apr_uint64_t random;
+    apr_status_t rv;
+
+    if (*name == '\0') {
+        return refuse(err, "write", path, "it names a directory: give a "
+                      "file's name");
+    }
+    rv = apr_generate_random_bytes((unsigned char *)&random, sizeof(random));
+    if (rv != APR_SUCCESS) {
+        return base_err_path(err, rv, "find a temporary name for", path);
+    }
+    *ptemp = apr_psprintf(pool, "%.*s.%s.tmp-%016" APR_UINT64_T_HEX_FMT,
+                          (int)(name - path), path, name, random);
     return APR_SUCCESS;
 }
 
-/** The directory part of path, "." if it has none. */
-static const char *parent_of(const char *path, apr_pool_t *pool)
+/* The temporary takes path's place, or goes. */
+static apr_status_t replace(const char *temp, const char *path,
+                            acme_err_t *err, apr_pool_t *scratch_pool)
 {
-    const char *slash = strrchr(path, '/');
+    apr_status_t rv;
 
-    if (!slash) {
-        return ".";
+    if (rename(temp, path) == -1) {
+        rv = base_err_path(err, errno, "replace", path);
+        undo(temp, err);
+        return rv;
     }
-    return slash == path ? "/" : apr_pstrndup(pool, path,
-                                              (apr_size_t)(slash - path));
-}
-
-/** A name beside path that nobody uses and no "*" of httpd's includes. */
-static const char *temp_name(const char *path, apr_pool_t *pool)
-{
-    const char *slash = strrchr(path, '/');
-    unsigned char random[8];
-    char hex[17];
-    int i;
-
-    apr_generate_random_bytes(random, sizeof(random));
-    for (i = 0; i < 8; i++) {
-        snprintf(hex + 2 * i, 3, "%02x", random[i]);
-    }
-    return apr_psprintf(pool, "%s/.%s.tmp-%s", parent_of(path, pool),
-                        slash ? slash + 1 : path, hex);
-}
-
-apr_status_t base_dir_sync(const char *path, acme_err_t *err)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = 0;
-
-    if (fd < 0) {
-        return fail(err, errno, "open", path);
-    }
-    if (fsync(fd) != 0) {
-        error = errno;
-    }
-    close(fd);
-    return error ? fail(err, error, "write", path) : APR_SUCCESS;
-}
-
-apr_status_t base_file_rename(const char *from, const char *to,
-                              acme_err_t *err, apr_pool_t *scratch_pool)
-{
-    if (rename(from, to) != 0) {
-        return fail(err, errno, "replace", to);
-    }
-    return base_dir_sync(parent_of(to, scratch_pool), err);
+    return base_dir_sync(base_path_dir(path, scratch_pool), err);
 }
 
 apr_status_t base_file_write(const char *path, const char *data,
                              apr_size_t len, int mode, acme_err_t *err,
                              apr_pool_t *scratch_pool)
 {
-    const char *temp = temp_name(path, scratch_pool);
-    apr_status_t rv;
+    const char *temp;
+    apr_status_t rv = temp_path(&temp, path, err, scratch_pool);
 
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     rv = base_file_create(temp, data, len, mode, err);
     if (rv != APR_SUCCESS) {
-        return base_err_wrap(err, "cannot write %s", path);
+        base_err_wrap(err, "cannot write %s", path);
+        return rv;
     }
-    rv = base_file_rename(temp, path, err, scratch_pool);
-    if (rv != APR_SUCCESS) {
-        unlink(temp);
-    }
-    return rv;
+    return replace(temp, path, err, scratch_pool);
 }
 
 apr_status_t base_file_remove(const char *path, acme_err_t *err,
                               apr_pool_t *scratch_pool)
 {
-    if (unlink(path) != 0) {
-        return errno == ENOENT ? APR_SUCCESS : fail(err, errno, "remove",
-                                                    path);
+    if (unlink(path) == -1) {
+        return errno == ENOENT ? APR_SUCCESS
+                               : base_err_path(err, errno, "remove", path);
     }
-    return base_dir_sync(parent_of(path, scratch_pool), err);
+    return base_dir_sync(base_path_dir(path, scratch_pool), err);
+}
+
+apr_status_t base_file_rename(const char *from, const char *to,
+                              acme_err_t *err, apr_pool_t *scratch_pool)
+{
+    if (rename(from, to) == -1) {
+        return base_err_path(err, errno,
+                             apr_psprintf(scratch_pool, "rename %s to", from),
+                             to);
+    }
+    return base_dir_sync(base_path_dir(to, scratch_pool), err);
 }
 
 apr_status_t base_link_switch(const char *path, const char *target,
                               acme_err_t *err, apr_pool_t *scratch_pool)
 {
-    const char *temp = temp_name(path, scratch_pool);
+    struct stat st;
+    const char *temp;
     apr_status_t rv;
 
-    if (symlink(target, temp) != 0) {
-        return fail(err, errno, "link", path);
+    if (lstat(path, &st) == 0 && !S_ISLNK(st.st_mode)) {
+        return refuse(err, "switch", path, "it is not a symbolic link: move "
+                      "it away");
     }
-    rv = base_file_rename(temp, path, err, scratch_pool);
+    rv = temp_path(&temp, path, err, scratch_pool);
     if (rv != APR_SUCCESS) {
-        unlink(temp);
+        return rv;
     }
-    return rv;
+    if (symlink(target, temp) == -1) {
+        return base_err_path(err, errno, "make the link", path);
+    }
+    return replace(temp, path, err, scratch_pool);
 }
 
 apr_status_t base_link_read(const char **ptarget, const char *path,
                             acme_err_t *err, apr_pool_t *result_pool)
 {
     char target[PATH_MAX];
-    ssize_t len = readlink(path, target, sizeof(target));
+    ssize_t n = readlink(path, target, sizeof(target));
 
-    if (len < 0) {
-        return fail(err, errno, "read the link", path);
+    if (n == -1 && errno == EINVAL) {
+        return refuse(err, "read the link", path, "it is not a symbolic "
+                      "link: move it away");
     }
-    *ptarget = apr_pstrmemdup(result_pool, target, (apr_size_t)len);
+    if (n == -1 || n == (ssize_t)sizeof(target)) {
+        return base_err_path(err, n == -1 ? errno : ENAMETOOLONG,
+                             "read the link", path);
+    }
+    *ptarget = apr_pstrmemdup(result_pool, target, (apr_size_t)n);
     return APR_SUCCESS;
-}
-
-/** Owner and mode of a directory that holds secrets. */
-static apr_status_t check_private(const char *path, int mode,
-                                  acme_err_t *err)
-{
-    struct stat st;
-
-    if (lstat(path, &st) != 0) {
-        return fail(err, errno, "open", path);
-    }
-    if (!S_ISDIR(st.st_mode)) {
-        return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
-                            "%s is not a directory; move it away", path);
-    }
-    if (st.st_uid != geteuid()) {
-        return base_err_set(err, APR_EACCES, BASE_EXIT_FAILED,
-                            "%s belongs to user %lu, not to user %lu who "
-                            "runs acmectl; after a look at what is in it: "
-                            "chown -R %lu %s", path,
-                            (unsigned long)st.st_uid,
-                            (unsigned long)geteuid(),
-                            (unsigned long)geteuid(), path);
-    }
-    if ((st.st_mode & 07777 & ~(mode_t)mode) != 0) {
-        return base_err_set(err, APR_EACCES, BASE_EXIT_FAILED,
-                            "%s has mode %04o and lets others in; close it: "
-                            "chmod %04o %s", path,
-                            (unsigned)st.st_mode & 07777, (unsigned)mode,
-                            path);
-    }
-    return APR_SUCCESS;
-}
-
-apr_status_t base_dir_make(const char *path, int mode, acme_err_t *err,
-                           apr_pool_t *scratch_pool)
-{
-    if (mkdir(path, (mode_t)mode & 0700) != 0) {
-        return errno == EEXIST ? check_private(path, mode, err)
-                               : fail(err, errno, "make the directory",
-                                      path);
-    }
-    if (chmod(path, (mode_t)mode) != 0) {
-        return fail(err, errno, "make the directory", path);
-    }
-    return base_dir_sync(parent_of(path, scratch_pool), err);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-apr_status_t base_dir_list(apr_array_header_t **pnames, const char *path,
-                           acme_err_t *err, apr_pool_t *result_pool)
-{
-    apr_finfo_t entry;
-    apr_dir_t *dir;
-    apr_status_t rv;
-
-    *pnames = apr_array_make(result_pool, 16, sizeof(const char *));
-    rv = apr_dir_open(&dir, path, result_pool);
-    if (rv != APR_SUCCESS) {
-        return fail(err, rv, "list", path);
-    }
-    while ((rv = apr_dir_read(&entry, APR_FINFO_NAME, dir)) == APR_SUCCESS) {
-        if (strcmp(entry.name, ".") != 0 && strcmp(entry.name, "..") != 0) {
-            APR_ARRAY_PUSH(*pnames, const char *) =
-                apr_pstrdup(result_pool, entry.name);
-        }
-    }
-    apr_dir_close(dir);
-    if (!APR_STATUS_IS_ENOENT(rv)) {
-        return fail(err, rv, "list", path);
-    }
-    qsort((*pnames)->elts, (size_t)(*pnames)->nelts, sizeof(const char *),
-          compare_names);
-    return APR_SUCCESS;
-}
-
-static apr_status_t remove_below(const char *path, int depth,
-                                 acme_err_t *err, apr_pool_t *pool)
-{
-    apr_array_header_t *names;
-    struct stat st;
-    apr_status_t rv;
-    int i;
-
-    if (lstat(path, &st) != 0) {
-        return errno == ENOENT ? APR_SUCCESS : fail(err, errno, "remove",
-                                                    path);
-    }
-    if (!S_ISDIR(st.st_mode)) {
-        return unlink(path) == 0 ? APR_SUCCESS : fail(err, errno, "remove",
-                                                      path);
-    }
-    if (depth == 0) {
-        return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
-                            "cannot remove %s: it holds more directories "
-                            "than acmectl makes; look at it and remove it "
-                            "by hand", path);
-    }
-    rv = base_dir_list(&names, path, err, pool);
-    for (i = 0; rv == APR_SUCCESS && i < names->nelts; i++) {
-        rv = remove_below(apr_pstrcat(pool, path, "/",
-                                      APR_ARRAY_IDX(names, i, const char *),
-                                      NULL), depth - 1, err, pool);
-    }
-    if (rv == APR_SUCCESS && rmdir(path) != 0) {
-        rv = fail(err, errno, "remove", path);
-    }
-    return rv;
-}
-
-apr_status_t base_dir_remove(const char *path, acme_err_t *err,
-                             apr_pool_t *scratch_pool)
-{
-    return remove_below(path, REMOVE_DEPTH_MAX, err, scratch_pool);
 }

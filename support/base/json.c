@@ -1,121 +1,166 @@
 /*
- * json.c: JSON with limits (RFC 8259).
- *
- * jansson is safe but patient: it takes any depth up to its own 2048 and
- * any number. So the text is scanned once before it is parsed.
+ * json: jansson behind limits. What jansson does not bound by itself, the
+ * nesting and the length of numbers, a scan checks before it sees a byte.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "base/base.h"
 
+/* -2^63 and 2^64 - 1 have 20 characters. */
 #define NUMBER_MAX 20
 
-static apr_status_t json_cleanup(void *json)
+/* Where the scan is; line and column count from 1, columns in characters. */
+typedef struct scan_t {
+    const char *at;
+    const char *end;
+    int line;
+    int column;
+    int depth;
+    const char *fault;      /* NULL as long as all is well */
+} scan_t;
+
+static void scan_step(scan_t *scan)
 {
-    json_decref(json);
+    if (*scan->at == '\n') {
+        scan->line++;
+        scan->column = 1;
+    }
+    else if (((unsigned char)*scan->at & 0xc0) != 0x80) {
+        scan->column++;
+    }
+    scan->at++;
+}
+
+/* From the opening quote to behind the closing one, or to the end. */
+static void scan_string(scan_t *scan)
+{
+    scan_step(scan);
+    while (scan->at < scan->end && *scan->at != '"' && *scan->at != '\0') {
+        if (*scan->at == '\\' && scan->end - scan->at > 1
+            && scan->at[1] != '\0') {
+            scan_step(scan);
+        }
+        scan_step(scan);
+    }
+    if (scan->at < scan->end && *scan->at == '"') {
+        scan_step(scan);
+    }
+}
+
+static void scan_number(scan_t *scan)
+{
+    const char *start = scan->at;
+    scan_t number = *scan;
+
+    while (number.at < number.end && *number.at != '\0'
+           && strchr("0123456789+-.eE", *number.at)) {
+        scan_step(&number);
+    }
+    if (number.at - start > NUMBER_MAX) {
+        scan->fault = "a number of more than 20 characters";
+        return;
+    }
+    *scan = number;
+}
+
+static void scan_token(scan_t *scan)
+{
+    switch (*scan->at) {
+    case '\0':
+        scan->fault = "a NUL byte";
+        return;
+    case '"':
+        scan_string(scan);
+        return;
+    case '[':
+    case '{':
+        if (++scan->depth > BASE_JSON_DEPTH_MAX) {
+            scan->fault = "nested too deeply";
+            return;
+        }
+        break;
+    case ']':
+    case '}':
+        scan->depth--;
+        break;
+    case '-': case '0': case '1': case '2': case '3': case '4':
+    case '5': case '6': case '7': case '8': case '9':
+        scan_number(scan);
+        return;
+    }
+    scan_step(scan);
+}
+
+static apr_status_t json_fault(acme_err_t *err, const char *what, int line,
+                               int column, const char *fault)
+{
+    return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
+                        "%s: not JSON as it may be: line %d, column %d: %s",
+                        what, line, column, fault);
+}
+
+static apr_status_t json_scan(const char *buf, apr_size_t len,
+                              const char *what, acme_err_t *err)
+{
+    scan_t scan = { buf, buf + len, 1, 1, 0, NULL };
+
+    while (scan.at < scan.end) {
+        scan_token(&scan);
+        if (scan.fault) {
+            return json_fault(err, what, scan.line, scan.column, scan.fault);
+        }
+    }
     return APR_SUCCESS;
-}
-
-json_t *base_json_own(json_t *json, apr_pool_t *pool)
-{
-    if (json) {
-        apr_pool_cleanup_register(pool, json, json_cleanup,
-                                  apr_pool_cleanup_null);
-    }
-    return json;
-}
-
-/** Skip a string literal; s is behind the opening quote.
- *  @return behind the closing quote, or end */
-static const char *skip_string(const char *s, const char *end)
-{
-    for (; s < end; s++) {
-        if (*s == '\\') {
-            s++;
-        }
-        else if (*s == '"') {
-            return s + 1;
-        }
-    }
-    return end;
-}
-
-static int is_number_char(char c)
-{
-    return apr_isdigit(c) || c == '-' || c == '+' || c == '.' || c == 'e'
-           || c == 'E';
-}
-
-/** What is wrong with the text as a whole; NULL if nothing. */
-static const char *scan(const char *s, apr_size_t len)
-{
-    const char *end = s + len;
-    int depth = 0;
-
-    if (memchr(s, '\0', len)) {
-        return "it contains a NUL byte";
-    }
-    while (s < end) {
-        const char *start = s;
-
-        if (*s == '"') {
-            s = skip_string(s + 1, end);
-            continue;
-        }
-        if (*s == '{' || *s == '[') {
-            if (++depth > BASE_JSON_DEPTH_MAX) {
-                return "it is nested too deeply";
-            }
-        }
-        else if (*s == '}' || *s == ']') {
-            depth--;
-        }
-        else if (apr_isdigit(*s) || *s == '-') {
-            while (s < end && is_number_char(*s)) {
-                s++;
-            }
-            if (s - start > NUMBER_MAX) {
-                return "it contains an overlong number";
-            }
-            continue;
-        }
-        s++;
-    }
-    return NULL;
 }
 
 apr_status_t base_json_parse(json_t **pjson, const char *buf, apr_size_t len,
                              apr_size_t max, const char *what,
                              acme_err_t *err, apr_pool_t *result_pool)
 {
-    const char *fault;
-    json_error_t je;
+    json_error_t fault;
     json_t *json;
+    char *near;
+    apr_status_t rv;
 
     if (len > max) {
         return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
-                            "%s is too large: %" APR_SIZE_T_FMT " bytes "
-                            "where %" APR_SIZE_T_FMT " are allowed", what,
-                            len, max);
+                            "%s: longer than the %lu bytes that are accepted",
+                            what, (unsigned long)max);
     }
-    fault = scan(buf, len);
-    if (fault) {
-        return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
-                            "%s is not acceptable JSON: %s", what, fault);
+    rv = json_scan(buf, len, what, err);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     json = json_loadb(buf, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
-                      &je);
+                      &fault);
     if (!json) {
-        return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
-                            "%s is not JSON: line %d, column %d: %s", what,
-                            je.line, je.column, je.text);
+        /* jansson quotes the input, which may be a secret */
+        near = strstr(fault.text, " near '");
+        if (near) {
+            *near = '\0';
+        }
+        return json_fault(err, what, fault.line, fault.column, fault.text);
     }
     *pjson = base_json_own(json, result_pool);
     return APR_SUCCESS;
+}
+
+static apr_status_t json_release(void *data)
+{
+    json_decref(data);
+    return APR_SUCCESS;
+}
+
+json_t *base_json_own(json_t *json, apr_pool_t *pool)
+{
+    if (json) {
+        apr_pool_cleanup_register(pool, json, json_release,
+                                  apr_pool_cleanup_null);
+    }
+    return json;
 }
 
 apr_status_t base_json_read(json_t **pjson, const char *path, apr_size_t max,
@@ -123,43 +168,49 @@ apr_status_t base_json_read(json_t **pjson, const char *path, apr_size_t max,
                             apr_pool_t *scratch_pool)
 {
     apr_size_t len;
-    char *text;
-    apr_status_t rv;
+    char *data;
+    apr_status_t rv = base_file_read(&data, &len, path, max, err,
+                                     scratch_pool);
 
-    rv = base_file_read(&text, &len, path, max, err, scratch_pool);
-    if (rv == APR_SUCCESS) {
-        rv = base_json_parse(pjson, text, len, max, path, err, result_pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    return rv;
-}
-
-/** json_dumps into a pool. */
-static char *dump(const json_t *json, size_t flags, const char *tail,
-                  apr_pool_t *pool)
-{
-    char *text = json_dumps(json, flags | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-    char *copy = text ? apr_pstrcat(pool, text, tail, NULL) : NULL;
-
-    free(text);
-    return copy;
+    return base_json_parse(pjson, data, len, max, path, err, result_pool);
 }
 
 apr_status_t base_json_write(const char *path, const json_t *json, int mode,
                              acme_err_t *err, apr_pool_t *scratch_pool)
 {
-    char *text = dump(json, JSON_INDENT(2), "\n", scratch_pool);
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS
+                                  | JSON_ENCODE_ANY);
+    apr_size_t len;
+    apr_status_t rv;
 
     if (!text) {
         return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
-                            "cannot write %s: its content is no JSON value "
-                            "(a fault of acmectl's, please report it)",
+                            "cannot write %s: the value is no JSON text",
                             path);
     }
-    return base_file_write(path, text, strlen(text), mode, err,
-                           scratch_pool);
+    /* the newline takes the place of the NUL, which no length counts */
+    len = strlen(text);
+    text[len] = '\n';
+    rv = base_file_write(path, text, len + 1, mode, err, scratch_pool);
+    explicit_bzero(text, len + 1);
+    free(text);
+    return rv;
 }
 
 char *base_json_text(const json_t *json, apr_pool_t *pool)
 {
-    return dump(json, JSON_COMPACT, "", pool);
+    char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS
+                                  | JSON_ENCODE_ANY);
+    char *copy;
+
+    if (!text) {
+        return NULL;
+    }
+    copy = apr_pstrdup(pool, text);
+    explicit_bzero(text, strlen(text));
+    free(text);
+    return copy;
 }

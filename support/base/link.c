@@ -1,114 +1,154 @@
 /*
- * link.c: Link headers (RFC 8288 3).
+ * link: Link headers (RFC 8288 3), of which a CA sends several at once:
  *
- *     Link: <target>; rel="a b"; title="x, y", <target2>; rel=c
+ *     Link: <https://ca.example/dir>;rel="index", <../alt/1>; rel=alternate
  */
 #include <string.h>
-#include <strings.h>
 
+#include <apr_cstr.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "base/base.h"
 
-static const char *skip_blanks(const char *s)
+/* One link-value; the strings are NULL until they are met. */
+typedef struct link_t {
+    const char *target;
+    const char *rel;
+    int anchored;
+} link_t;
+
+static void skip_blanks(const char **ps)
 {
-    while (*s == ' ' || *s == '\t') {
-        s++;
-    }
-    return s;
+    *ps += strspn(*ps, " \t");
 }
 
-/** 1 if words (separated by blanks) holds rel. */
-static int has_word(const char *words, const char *rel)
+/* RFC 9110 5.6.4, from the opening quote on. @return NULL if it never ends */
+static char *take_quoted(const char **ps, apr_pool_t *pool)
 {
-    apr_size_t len = strlen(rel);
+    const char *s = *ps + 1;
+    char *text = apr_palloc(pool, strlen(s) + 1), *out = text;
 
-    while (*(words = skip_blanks(words))) {
-        apr_size_t n = strcspn(words, " \t");
-
-        if (n == len && strncasecmp(words, rel, len) == 0) {
-            return 1;
-        }
-        words += n;
-    }
-    return 0;
-}
-
-/** A parameter's value, token or quoted string. @return behind it, or NULL
- *  for a quoted string without end */
-static const char *read_value(const char **pvalue, const char *s,
-                              apr_pool_t *pool)
-{
-    char *out;
-
-    if (*s != '"') {
-        apr_size_t len = strcspn(s, ";, \t");
-
-        *pvalue = apr_pstrmemdup(pool, s, len);
-        return s + len;
-    }
-    out = apr_palloc(pool, strlen(s));
-    *pvalue = out;
-    for (s++; *s && *s != '"'; s++) {
-        if (*s == '\\' && s[1]) {
+    for (; *s != '"'; s++) {
+        if (*s == '\\') {
             s++;
+        }
+        if (*s == '\0') {
+            return NULL;
         }
         *out++ = *s;
     }
     *out = '\0';
-    return *s ? s + 1 : NULL;
+    *ps = s + 1;
+    return text;
 }
 
-/**
- * The parameters of one link.
- * @param pmatch  1 if its first rel parameter holds rel (RFC 8288 3.3:
- *                later ones are ignored)
- * @return at "," or the end; NULL for a malformed header
- */
-static const char *read_params(int *pmatch, const char *s, const char *rel,
-                               apr_pool_t *pool)
+/* What follows "=": a token or a quoted string. @return NULL if neither */
+static char *take_value(const char **ps, apr_pool_t *pool)
 {
-    int seen = 0;
+    apr_size_t len;
+    char *text;
 
-    *pmatch = 0;
-    while (*(s = skip_blanks(s)) == ';') {
-        const char *name = s = skip_blanks(s + 1);
-        const char *value = "";
-        apr_size_t len = strcspn(s, "=;, \t");
+    skip_blanks(ps);
+    if (**ps == '"') {
+        return take_quoted(ps, pool);
+    }
+    len = strcspn(*ps, ";,\" \t");
+    if (len == 0) {
+        return NULL;
+    }
+    text = apr_pstrmemdup(pool, *ps, len);
+    *ps += len;
+    return text;
+}
 
-        s = skip_blanks(s + len);
-        if (*s == '=') {
-            s = read_value(&value, skip_blanks(s + 1), pool);
-            if (!s) {
-                return NULL;
-            }
-        }
-        if (len == 3 && strncasecmp(name, "rel", 3) == 0 && !seen) {
-            seen = 1;
-            *pmatch = has_word(value, rel);
+/* ";" has been read. @return 0 on a fault */
+static int take_param(link_t *link, const char **ps, apr_pool_t *pool)
+{
+    const char *name, *value = "";
+    apr_size_t len;
+
+    skip_blanks(ps);
+    name = *ps;
+    len = strcspn(name, "=;,\"<> \t");
+    *ps += len;
+    skip_blanks(ps);
+    if (**ps == '=') {
+        (*ps)++;
+        value = take_value(ps, pool);
+    }
+    if (!value) {
+        return 0;
+    }
+    /* RFC 8288 3.3: only the first rel counts */
+    if (len == 3 && apr_cstr_casecmpn(name, "rel", 3) == 0 && !link->rel) {
+        link->rel = value;
+    }
+    if (len == 6 && apr_cstr_casecmpn(name, "anchor", 6) == 0) {
+        link->anchored = 1;
+    }
+    return 1;
+}
+
+/* From "<" to the comma or the end behind it. @return 0 on a fault */
+static int take_link(link_t *link, const char **ps, apr_pool_t *pool)
+{
+    apr_size_t len;
+
+    memset(link, 0, sizeof(*link));
+    if (**ps != '<') {
+        return 0;
+    }
+    len = strcspn(*ps + 1, "<>");
+    if ((*ps)[len + 1] != '>') {
+        return 0;
+    }
+    link->target = apr_pstrmemdup(pool, *ps + 1, len);
+    *ps += len + 2;
+    for (skip_blanks(ps); **ps == ';'; skip_blanks(ps)) {
+        (*ps)++;
+        if (!take_param(link, ps, pool)) {
+            return 0;
         }
     }
-    return *s == ',' || *s == '\0' ? s : NULL;
+    return **ps == ',' || **ps == '\0';
 }
 
-static void find_in(apr_array_header_t *found, const char *s,
+/* RFC 8288 3.3: rel holds words with blanks between, case ignored. */
+static int has_word(const char *words, const char *word)
+{
+    apr_size_t len, wanted = strlen(word);
+
+    for (; words && *words; words += len) {
+        words += strspn(words, " \t");
+        len = strcspn(words, " \t");
+        if (len == wanted && len > 0
+            && apr_cstr_casecmpn(words, word, len) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/*
+ * The links of one header. A link with an anchor is not about the resource
+ * that was asked for, so it is passed over (RFC 8288 3.2).
+ */
+static void find_in(apr_array_header_t *targets, const char *s,
                     const char *rel, const char *base, apr_pool_t *pool)
 {
-    while (s && *(s = s + strspn(s, " \t,"))) {
-        const char *end = *s == '<' ? strchr(s, '>') : NULL;
-        const char *target;
-        int match;
+    link_t link;
+    char *url;
 
-        if (!end) {
+    for (;;) {
+        s += strspn(s, " \t,");
+        if (*s == '\0' || !take_link(&link, &s, pool)) {
             return;
         }
-        target = apr_pstrmemdup(pool, s + 1, (apr_size_t)(end - s - 1));
-        s = read_params(&match, end + 1, rel, pool);
-        if (s && match) {
-            target = base_url_resolve(base, target, pool);
-            if (target) {
-                APR_ARRAY_PUSH(found, const char *) = target;
+        if (!link.anchored && has_word(link.rel, rel)) {
+            url = base_url_resolve(base, link.target, pool);
+            if (url) {
+                APR_ARRAY_PUSH(targets, const char *) = url;
             }
         }
     }
@@ -118,13 +158,13 @@ apr_array_header_t *base_link_find(const apr_array_header_t *headers,
                                    const char *rel, const char *base,
                                    apr_pool_t *pool)
 {
-    apr_array_header_t *found = apr_array_make(pool, 2,
-                                               sizeof(const char *));
+    apr_array_header_t *targets = apr_array_make(pool, 4,
+                                                 sizeof(const char *));
     int i;
 
     for (i = 0; headers && i < headers->nelts; i++) {
-        find_in(found, APR_ARRAY_IDX(headers, i, const char *), rel, base,
+        find_in(targets, APR_ARRAY_IDX(headers, i, const char *), rel, base,
                 pool);
     }
-    return found;
+    return targets;
 }

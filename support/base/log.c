@@ -1,42 +1,67 @@
 /*
- * log.c: the process's log, in the form of httpd's error log.
+ * log: the process's one log, in the format of httpd's error log so that
+ * the same eyes and tools can read both.
+ *
+ * Everything is static because a log line must be possible anywhere. Each
+ * line is one write(2) to a descriptor opened for append: lines of several
+ * processes never mix.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <syslog.h>
 #include <unistd.h>
 
-#include <apr_strings.h>
+#include <apr_cstr.h>
 
 #include "base/base.h"
 
-static const char *const level_names[] = {
-    "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug",
-    "trace1"
+#define TEXT_MAX 4096
+#define FILE_PREFIX "file:"
+
+static const struct {
+    const char *name;
+    int priority;       /* syslog's */
+} levels[] = {
+    { "emerg", LOG_EMERG }, { "alert", LOG_ALERT }, { "crit", LOG_CRIT },
+    { "error", LOG_ERR }, { "warn", LOG_WARNING }, { "notice", LOG_NOTICE },
+    { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "trace1", LOG_DEBUG }
 };
 
-#define LEVELS ((int)(sizeof(level_names) / sizeof(level_names[0])))
+/* fd is -1 for syslog; pool is the one that ends it, NULL at the start. */
+static struct {
+    base_log_level_t level;
+    int fd;
+    apr_pool_t *pool;
+} the_log = { BASE_LOG_WARN, STDERR_FILENO, NULL };
 
-/* The one log of this process: a descriptor, or syslog (-1). */
-static int log_fd = STDERR_FILENO;
-static base_log_level_t log_level = BASE_LOG_WARN;
-
-static apr_status_t open_file(int *pfd, const char *path, acme_err_t *err)
+/* A pool cleanup: back to standard error. */
+static apr_status_t log_close(void *unused)
 {
-    char buf[200];
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
+    if (the_log.fd == -1) {
+        closelog();
+    }
+    else if (the_log.fd != STDERR_FILENO) {
+        close(the_log.fd);
+    }
+    the_log.fd = STDERR_FILENO;
+    the_log.pool = NULL;
+    return APR_SUCCESS;
+}
+
+static apr_status_t log_file_open(int *pfd, const char *path,
+                                  acme_err_t *err)
+{
+    int fd;
+
+    do {
+        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
                   0600);
-
-    if (fd < 0) {
-        apr_status_t rv = apr_get_os_error();
-
-        return base_err_set(err, rv, BASE_EXIT_USAGE,
-                            "cannot open the log %s: %s; give --log another "
-                            "place", path,
-                            base_strerror(rv, buf, sizeof(buf)));
+    } while (fd == -1 && errno == EINTR);
+    if (fd == -1) {
+        return base_err_path(err, errno, "open the log", path);
     }
     *pfd = fd;
     return APR_SUCCESS;
@@ -45,39 +70,43 @@ static apr_status_t open_file(int *pfd, const char *path, acme_err_t *err)
 apr_status_t base_log_open(const char *target, base_log_level_t level,
                            acme_err_t *err, apr_pool_t *pool)
 {
+    apr_size_t len = strlen(FILE_PREFIX);
     int fd = STDERR_FILENO;
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
 
-    (void)pool;
-    if (strcmp(target, "syslog") == 0) {
-        openlog("acmectl", LOG_PID, LOG_DAEMON);
+    if (strncmp(target, FILE_PREFIX, len) == 0 && target[len] != '\0') {
+        rv = log_file_open(&fd, target + len, err);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    else if (strcmp(target, "syslog") == 0) {
         fd = -1;
     }
-    else if (strncmp(target, "file:", 5) == 0 && target[5]) {
-        rv = open_file(&fd, target + 5, err);
-    }
     else if (strcmp(target, "stderr") != 0) {
-        rv = base_err_set(err, APR_EINVAL, BASE_EXIT_USAGE,
-                          "--log %s is not known; use stderr, syslog or "
-                          "file:PATH", target);
+        return base_err_set(err, APR_EINVAL, BASE_EXIT_USAGE,
+                            "cannot log to \"%s\": use stderr, syslog or "
+                            "file:PATH", target);
     }
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (the_log.pool) {
+        apr_pool_cleanup_run(the_log.pool, NULL, log_close);
     }
-    if (log_fd > STDERR_FILENO) {
-        close(log_fd);
+    if (fd == -1) {
+        openlog("acmectl", LOG_PID, LOG_DAEMON);
     }
-    log_fd = fd;
-    log_level = level;
+    the_log.fd = fd;
+    the_log.level = level;
+    the_log.pool = pool;
+    apr_pool_cleanup_register(pool, NULL, log_close, apr_pool_cleanup_null);
     return APR_SUCCESS;
 }
 
 apr_status_t base_log_level_parse(base_log_level_t *plevel, const char *name)
 {
-    int i;
+    apr_size_t i;
 
-    for (i = 0; i < LEVELS; i++) {
-        if (strcasecmp(name, level_names[i]) == 0) {
+    for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        if (apr_cstr_casecmp(name, levels[i].name) == 0) {
             *plevel = (base_log_level_t)i;
             return APR_SUCCESS;
         }
@@ -85,48 +114,59 @@ apr_status_t base_log_level_parse(base_log_level_t *plevel, const char *name)
     return APR_EINVAL;
 }
 
-/** Write a line of httpd's error log form to the descriptor. */
-static void write_line(base_log_level_t level, const char *text)
+/* "Mon Nov 23 19:08:00.123456 2026", local time as httpd writes it. */
+static void log_time(char out[APR_CTIME_LEN + 8])
 {
-    char when[APR_CTIME_LEN];
-    char line[sizeof(((acme_err_t *)NULL)->message) + 200];
     apr_time_t now = apr_time_now();
-    int n;
+    char text[APR_CTIME_LEN];
 
-    apr_ctime(when, now);
-    /* "Mon Nov 23 19:08:00 2026": the microseconds go before the year. */
-    n = snprintf(line, sizeof(line), "[%.19s.%06d%s] [acme:%s] [pid %d] %s\n",
-                 when, (int)(now % APR_USEC_PER_SEC), when + 19,
-                 level_names[level], (int)getpid(), text);
-    if (n >= (int)sizeof(line)) {
-        n = (int)sizeof(line);
-        line[n - 1] = '\n';
-    }
-    /* One write a line, so that processes do not mix theirs. A log that
-     * cannot be written is no reason to fail. */
-    if (n > 0 && write(log_fd, line, (size_t)n) < 0) {
-        return;
+    apr_ctime(text, now);
+    snprintf(out, APR_CTIME_LEN + 8, "%.19s.%06d %s", text,
+                 (int)apr_time_usec(now), text + 20);
+}
+
+/* A log that cannot be written has nobody left to tell. */
+static void log_write(int fd, const char *line, apr_size_t len)
+{
+    ssize_t n;
+
+    while (len > 0) {
+        n = write(fd, line, len);
+        if (n == -1 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return;
+        }
+        line += n;
+        len -= (apr_size_t)n;
     }
 }
 
 void base_log(base_log_level_t level, const char *fmt, ...)
 {
-    char text[sizeof(((acme_err_t *)NULL)->message)];
-    acme_err_t clean = { 0 };
+    char raw[TEXT_MAX], text[TEXT_MAX], line[TEXT_MAX + 128];
+    char time[APR_CTIME_LEN + 8];
+    const char *name = levels[level].name;
+    int saved = errno, len;
     va_list ap;
 
-    if (level > log_level) {
+    if (level > the_log.level) {
         return;
     }
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    vsnprintf(raw, sizeof(raw), fmt, ap);
     va_end(ap);
-    /* base_err_set makes any text one printable line. */
-    base_err_set(&clean, APR_EGENERAL, BASE_EXIT_FAILED, "%s", text);
-    if (log_fd < 0) {
-        syslog(level < BASE_LOG_DEBUG ? (int)level : LOG_DEBUG, "%s",
-               clean.message);
-        return;
+    base_clean(text, sizeof(text), raw);
+    if (the_log.fd == -1) {
+        syslog(levels[level].priority, "[acme:%s] [pid %ld] %s", name,
+               (long)getpid(), text);
     }
-    write_line(level, clean.message);
+    else {
+        log_time(time);
+        len = snprintf(line, sizeof(line), "[%s] [acme:%s] [pid %ld] %s\n",
+                       time, name, (long)getpid(), text);
+        log_write(the_log.fd, line, (apr_size_t)len);
+    }
+    errno = saved;
 }

@@ -1,5 +1,5 @@
 /*
- * name.c: domain names as certificates carry them (RFC 1123 2.1).
+ * name: DNS names as they stand in certificates.
  */
 #include <string.h>
 
@@ -8,79 +8,119 @@
 
 #include "base/base.h"
 
-#define NAME_MAX_LEN 253
-#define LABEL_MAX_LEN 63
+/* RFC 1035 2.3.4, as text without the final dot. */
+#define NAME_MAX_BYTES 253
+#define LABEL_MAX_BYTES 63
 
-/** What is wrong with one label; NULL if nothing. */
-static const char *label_fault(const char *label, apr_size_t len)
+static int is_number(const char *s, apr_size_t len)
+{
+    apr_size_t i;
+
+    for (i = 0; i < len; i++) {
+        if (!apr_isdigit(s[i])) {
+            return 0;
+        }
+    }
+    return len > 0;
+}
+
+/* @return NULL or what is wrong with a label in lower case */
+static const char *label_fault(const char *s, apr_size_t len)
 {
     apr_size_t i;
 
     if (len == 0) {
-        return "two dots follow each other, or one stands at an end";
+        return "it has an empty label (two dots, or one in front)";
     }
-    if (len > LABEL_MAX_LEN) {
-        return "a part between dots is longer than 63 characters";
-    }
-    if (label[0] == '-' || label[len - 1] == '-') {
-        return "a part between dots begins or ends with \"-\"";
+    if (len > LABEL_MAX_BYTES) {
+        return "it has a label of more than 63 bytes";
     }
     for (i = 0; i < len; i++) {
-        if ((unsigned char)label[i] >= 0x80) {
-            return "write an international name in its ASCII form (xn--…)";
+        if ((unsigned char)s[i] >= 0x80) {
+            return "write it in ASCII (xn--...)";
         }
-        if (!apr_isalnum(label[i]) && label[i] != '-') {
-            return "only letters, digits, \"-\" and dots are allowed";
+        if (!apr_isalnum(s[i]) && s[i] != '-') {
+            return s[i] == '*' ? "the only wildcard is \"*.\" in front"
+                               : "it has a character other than a letter, "
+                                 "digit, hyphen or dot";
         }
+    }
+    if (s[0] == '-' || s[len - 1] == '-') {
+        return "it has a label that begins or ends with a hyphen";
+    }
+    /* RFC 5890 2.3.1: reserved, and CAs refuse them */
+    if (len > 3 && s[2] == '-' && s[3] == '-' && strncmp(s, "xn", 2) != 0) {
+        return "it has a label with \"--\" in its third place that is not "
+               "xn--";
     }
     return NULL;
 }
 
+/* @return NULL or what is wrong with a name in lower case */
 static const char *name_fault(const char *name)
 {
-    int labels = 0;
+    const char *s = name, *fault;
+    apr_size_t len;
+    int labels = 1;
 
-    if (strlen(name) > NAME_MAX_LEN) {
-        return "it is longer than 253 characters";
+    if (*name == '\0') {
+        return "it is empty";
     }
-    if (strchr(name, ':') || strspn(name, "0123456789.") == strlen(name)) {
-        return "it is an IP address or no name at all";
+    if (strlen(name) > NAME_MAX_BYTES) {
+        return "it has more than 253 bytes";
     }
-    for (;;) {
-        apr_size_t len = strcspn(name, ".");
-        const char *fault = label_fault(name, len);
-
+    for (;; s += len + 1, labels++) {
+        len = strcspn(s, ".");
+        fault = label_fault(s, len);
         if (fault) {
             return fault;
         }
-        labels++;
-        if (!name[len]) {
-            return labels < 2 ? "it has no dot" : NULL;
+        if (s[len] == '\0') {
+            break;
         }
-        name += len + 1;
     }
+    /* RFC 1123 2.1: this keeps names and addresses apart */
+    if (is_number(s, len)) {
+        return "it is an address or ends in a number; a domain name is "
+               "needed";
+    }
+    return labels < 2 ? "it has one label only; give the full name" : NULL;
+}
+
+static char *to_lower(const char *name, apr_pool_t *pool)
+{
+    char *lower = apr_pstrdup(pool, name), *s;
+
+    for (s = lower; *s; s++) {
+        *s = (char)apr_tolower(*s);
+    }
+    return lower;
 }
 
 apr_status_t base_name_check(const char **pname, const char *name,
                              int wildcard, acme_err_t *err, apr_pool_t *pool)
 {
-    const char *bare = name;
+    char *lower = to_lower(name, pool);
+    apr_size_t len = strlen(lower);
     const char *fault;
-    char *lower;
-    char *c;
 
-    if (wildcard && strncmp(name, "*.", 2) == 0) {
-        bare += 2;
+    if (len > 1 && lower[len - 1] == '.') {
+        lower[len - 1] = '\0';
     }
-    fault = name_fault(bare);
+    if (strncmp(lower, "*.", 2) == 0) {
+        fault = wildcard ? name_fault(lower + 2)
+                         : "a wildcard is not allowed here";
+        if (!fault && strlen(lower) > NAME_MAX_BYTES) {
+            fault = "it has more than 253 bytes";
+        }
+    }
+    else {
+        fault = name_fault(lower);
+    }
     if (fault) {
         return base_err_set(err, APR_EINVAL, BASE_EXIT_USAGE,
                             "\"%.300s\" is not a domain name: %s", name,
                             fault);
-    }
-    lower = apr_pstrdup(pool, name);
-    for (c = lower; *c; c++) {
-        *c = apr_tolower(*c);
     }
     *pname = lower;
     return APR_SUCCESS;

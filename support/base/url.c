@@ -1,180 +1,286 @@
 /*
- * url.c: https URLs. A CA's URL is opaque text that is sent back as it
- * came (RFC 8555 6.4); only copies are taken apart here.
+ * url: the https URLs that a CA hands out, and the resolution of relative
+ * references. A URL is cut into the five parts of RFC 3986 3 and never
+ * decoded, so that nobody reads it in two ways.
  */
 #include <string.h>
-#include <strings.h>
 
+#include <apr_cstr.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <apr_uri.h>
 
 #include "base/base.h"
 
 #define URL_MAX 2048
+#define HTTPS_PORT 443
 
-/** Host and port of an https URL, without touching a pool. */
+/* A piece of a string that somebody else holds; s is NULL if undefined. */
+typedef struct piece_t {
+    const char *s;
+    apr_size_t len;
+} piece_t;
+
+/* RFC 3986 3; only the path is always defined, and it may be empty. */
+typedef struct parts_t {
+    piece_t scheme, authority, path, query, fragment;
+} parts_t;
+
+/* The host and port of an https URL; an IPv6 literal has its brackets. */
 typedef struct origin_t {
-    const char *host;
-    apr_size_t host_len;
-    const char *port;      /**< digits, or NULL for 443 */
-    apr_size_t port_len;
+    piece_t host;
+    int port;
 } origin_t;
 
-static int has_authority(origin_t *origin, const char *url)
+/* Up to the first of stops; *ps moves there. */
+static piece_t take_until(const char **ps, const char *stops)
 {
-    const char *end;
-    const char *colon;
+    piece_t piece;
 
-    memset(origin, 0, sizeof(*origin));
-    if (strncasecmp(url, "https://", 8) != 0) {
-        return 0;
-    }
-    origin->host = url + 8;
-    end = origin->host + strcspn(origin->host, "/?#\\");
-    if (memchr(origin->host, '@', (size_t)(end - origin->host))) {
-        return 0;
-    }
-    if (*origin->host == '[') {
-        colon = memchr(origin->host, ']', (size_t)(end - origin->host));
-        if (!colon) {
-            return 0;
-        }
-        colon++;
-    }
-    else {
-        colon = origin->host + strcspn(origin->host, ":/?#\\");
-    }
-    origin->host_len = (apr_size_t)(colon - origin->host);
-    if (colon < end) {
-        origin->port = colon + 1;
-        origin->port_len = (apr_size_t)(end - origin->port);
-        if (*colon != ':' || origin->port_len < 1 || origin->port_len > 5
-            || strspn(origin->port, "0123456789") < origin->port_len) {
+    piece.s = *ps;
+    piece.len = strcspn(*ps, stops);
+    *ps += piece.len;
+    return piece;
+}
+
+/* RFC 3986 3.1: letter, then letters, digits, "+", "-", "." */
+static int is_scheme(const char *s, apr_size_t len)
+{
+    apr_size_t i;
+
+    for (i = 0; i < len; i++) {
+        if (!apr_isalpha(s[i]) && (i == 0 || (!apr_isdigit(s[i])
+                                              && !strchr("+-.", s[i])))) {
             return 0;
         }
     }
-    return origin->host_len > 0;
+    return len > 0;
+}
+
+/* Like the regular expression of RFC 3986 appendix B: never fails. */
+static void url_split(parts_t *parts, const char *s)
+{
+    apr_size_t len = strcspn(s, ":/?#");
+
+    memset(parts, 0, sizeof(*parts));
+    if (s[len] == ':' && is_scheme(s, len)) {
+        parts->scheme = take_until(&s, ":");
+        s++;
+    }
+    if (s[0] == '/' && s[1] == '/') {
+        s += 2;
+        parts->authority = take_until(&s, "/?#");
+    }
+    parts->path = take_until(&s, "?#");
+    if (*s == '?') {
+        s++;
+        parts->query = take_until(&s, "#");
+    }
+    if (*s == '#') {
+        s++;
+        parts->fragment = take_until(&s, "");
+    }
+}
+
+/* RFC 3986 2: characters a URL may be made of; "%" with two hex digits. */
+static int has_url_bytes(const char *s)
+{
+    for (; *s; s++) {
+        if (*s == '%' && !(apr_isxdigit(s[1]) && apr_isxdigit(s[2]))) {
+            return 0;
+        }
+        if (!apr_isalnum(*s) && !strchr("-._~:/?#[]@!$&'()*+,;=%", *s)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* "[" hex digits, colons and dots "]" or a name or an IPv4 address. */
+static int is_host(const char *s, apr_size_t len)
+{
+    apr_size_t i, end = len;
+    int literal = len > 0 && s[0] == '[';
+
+    if (literal && (len < 4 || s[--end] != ']')) {
+        return 0;
+    }
+    for (i = literal ? 1 : 0; i < end; i++) {
+        if (literal ? !apr_isxdigit(s[i]) && !strchr(":.", s[i])
+                    : !apr_isalnum(s[i]) && !strchr("-._", s[i])) {
+            return 0;
+        }
+    }
+    return len > 0;
+}
+
+/* ":" and 1 to 65535, or nothing for the default. @return 0 if neither */
+static int take_port(const char *s, const char *end)
+{
+    int port = 0;
+
+    if (s == end) {
+        return HTTPS_PORT;
+    }
+    for (s++; s < end; s++) {
+        if (!apr_isdigit(*s) || port > 65535) {
+            return 0;
+        }
+        port = port * 10 + (*s - '0');
+    }
+    return port > 65535 ? 0 : port;
+}
+
+/* @return NULL or what is wrong with the URL */
+static const char *origin_parse(origin_t *origin, const char *url)
+{
+    parts_t parts;
+    const char *s, *end;
+
+    if (strlen(url) > URL_MAX) {
+        return "it is longer than 2048 bytes";
+    }
+    if (!has_url_bytes(url)) {
+        return "it has a character that no URL may have";
+    }
+    url_split(&parts, url);
+    if (!parts.scheme.s || !parts.authority.s || parts.scheme.len != 5
+        || apr_cstr_casecmpn(parts.scheme.s, "https", 5) != 0) {
+        return "it does not begin with https://";
+    }
+    if (parts.fragment.s) {
+        return "it has a fragment (#)";
+    }
+    s = parts.authority.s;
+    end = s + parts.authority.len;
+    if (memchr(s, '@', parts.authority.len)) {
+        return "it has a user or password (@)";
+    }
+    origin->host.s = s;
+    origin->host.len = *s == '[' ? strcspn(s, "]/") + 1 : strcspn(s, ":/?");
+    if (origin->host.len > parts.authority.len
+        || !is_host(s, origin->host.len)) {
+        return "it has no valid host";
+    }
+    s += origin->host.len;
+    origin->port = s == end || *s == ':' ? take_port(s, end) : 0;
+    return origin->port ? NULL : "it has no valid port";
 }
 
 apr_status_t base_url_check(const char *url, acme_err_t *err)
 {
     origin_t origin;
-    const char *fault = NULL;
-    const char *c;
+    const char *fault = origin_parse(&origin, url);
 
-    for (c = url; *c > 0x20 && *c < 0x7f; c++) {
-    }
-    if (*c) {
-        fault = "it contains a blank or a character that is not ASCII";
-    }
-    else if (c - url > URL_MAX) {
-        fault = "it is longer than 2048 characters";
-    }
-    else if (!has_authority(&origin, url)) {
-        fault = "it must be https://HOST[:PORT]/…, without user or password";
-    }
-    else if (strchr(url, '#')) {
-        fault = "it has a fragment";
-    }
     if (fault) {
         return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
-                            "the URL \"%.200s\" is not acceptable: %s", url,
-                            fault);
+                            "cannot use the URL \"%.300s\": %s", url, fault);
     }
     return APR_SUCCESS;
 }
 
-static apr_size_t port_number(const origin_t *origin)
-{
-    apr_size_t port = 0;
-    apr_size_t i;
-
-    for (i = 0; i < origin->port_len; i++) {
-        port = port * 10 + (apr_size_t)(origin->port[i] - '0');
-    }
-    return origin->port ? port : 443;
-}
-
 int base_url_same_origin(const char *a, const char *b)
 {
-    origin_t x;
-    origin_t y;
+    origin_t x, y;
 
-    return has_authority(&x, a) && has_authority(&y, b)
-           && x.host_len == y.host_len
-           && strncasecmp(x.host, y.host, x.host_len) == 0
-           && port_number(&x) == port_number(&y);
+    return !origin_parse(&x, a) && !origin_parse(&y, b) && x.port == y.port
+           && x.host.len == y.host.len
+           && apr_cstr_casecmpn(x.host.s, y.host.s, x.host.len) == 0;
 }
 
-/** Path without "." and ".." segments. Source: RFC 3986 5.2.4. */
-static char *remove_dots(const char *path, apr_pool_t *pool)
+/* RFC 3986 5.2.4, in place; path is absolute or empty. */
+static void remove_dot_segments(char *path)
 {
-    char *out = apr_palloc(pool, strlen(path) + 2);
-    char *o = out;
+    const char *in = path;
+    char *out = path;
+    apr_size_t len;
 
-    while (*path) {
-        apr_size_t len = strcspn(path + 1, "/") + 1;
-
-        if (len == 2 && strncmp(path, "/.", 2) == 0) {
-            if (!path[len]) {
-                *o++ = '/';
+    while (*in) {
+        /* in and out are at a slash or, first of all, at a bare segment */
+        len = strcspn(in + 1, "/") + 1;
+        if (len <= 3 && strncmp(in, "/..", len) == 0 && len > 1) {
+            while (len == 3 && out > path && *--out != '/') {
+                continue;
             }
-        }
-        else if (len == 3 && strncmp(path, "/..", 3) == 0) {
-            while (o > out && *--o != '/') {
+            in += len;
+            if (*in == '\0') {
+                *out++ = '/';
             }
-            if (!path[len]) {
-                *o++ = '/';
-            }
+            continue;
         }
-        else {
-            memcpy(o, path, len);
-            o += len;
-        }
-        path += len;
+        memmove(out, in, len);
+        out += len;
+        in += len;
     }
-    *o = '\0';
-    return out;
+    *out = '\0';
+}
+
+/* RFC 3986 5.2.3: ref's path put in place of the last segment of base's. */
+static char *merge_paths(const parts_t *base, const parts_t *ref,
+                         apr_pool_t *pool)
+{
+    apr_size_t len = base->path.len;
+
+    if (base->authority.s && len == 0) {
+        return apr_psprintf(pool, "/%.*s", (int)ref->path.len, ref->path.s);
+    }
+    while (len > 0 && base->path.s[len - 1] != '/') {
+        len--;
+    }
+    return apr_psprintf(pool, "%.*s%.*s", (int)len, base->path.s,
+                        (int)ref->path.len, ref->path.s);
+}
+
+/* The path of the resolved URL; RFC 3986 5.2.2. */
+static char *resolve_path(const parts_t *base, const parts_t *ref,
+                          apr_pool_t *pool)
+{
+    char *path;
+
+    if (!ref->scheme.s && !ref->authority.s && ref->path.len == 0) {
+        return apr_pstrmemdup(pool, base->path.s, base->path.len);
+    }
+    if (!ref->scheme.s && !ref->authority.s && ref->path.s[0] != '/') {
+        path = merge_paths(base, ref, pool);
+    }
+    else {
+        path = apr_pstrmemdup(pool, ref->path.s, ref->path.len);
+    }
+    if (path[0] == '/') {
+        remove_dot_segments(path);
+    }
+    return path;
+}
+
+/* before, the piece; nothing at all if the piece is undefined. */
+static const char *join(const char *before, const piece_t *piece,
+                        const char *after, apr_pool_t *pool)
+{
+    return piece->s ? apr_psprintf(pool, "%s%.*s%s", before, (int)piece->len,
+                                   piece->s, after)
+                    : "";
 }
 
 char *base_url_resolve(const char *base, const char *ref, apr_pool_t *pool)
 {
-    apr_uri_t b;
-    apr_uri_t r;
-    const char *path;
-    const char *slash;
+    parts_t b, r;
+    const piece_t *authority, *query;
+    char *path;
 
-    if (apr_uri_parse(pool, base, &b) != APR_SUCCESS || !b.scheme
-        || !b.hostinfo || apr_uri_parse(pool, ref, &r) != APR_SUCCESS) {
+    if (!has_url_bytes(base) || !has_url_bytes(ref)) {
         return NULL;
     }
-    if (r.scheme) {
-        return apr_pstrdup(pool, ref);
+    url_split(&b, base);
+    url_split(&r, ref);
+    if (!b.scheme.s) {
+        return NULL;
     }
-    if (strncmp(ref, "//", 2) == 0) {
-        return apr_pstrcat(pool, b.scheme, ":", ref, NULL);
-    }
-    if (!b.path) {
-        b.path = apr_pstrdup(pool, "/");
-    }
-    if (!r.path || !*r.path) {
-        path = b.path;
-        if (!r.query) {
-            r.query = b.query;
-        }
-    }
-    else if (*r.path == '/') {
-        path = remove_dots(r.path, pool);
-    }
-    else {
-        slash = strrchr(b.path, '/');
-        path = remove_dots(apr_pstrcat(pool,
-                                       apr_pstrmemdup(pool, b.path,
-                                                      slash ? (apr_size_t)
-                                                      (slash - b.path) : 0),
-                                       "/", r.path, NULL), pool);
-    }
-    return apr_pstrcat(pool, b.scheme, "://", b.hostinfo, path,
-                       r.query ? "?" : "", r.query ? r.query : "", NULL);
+    path = resolve_path(&b, &r, pool);
+    authority = r.scheme.s || r.authority.s ? &r.authority : &b.authority;
+    query = r.scheme.s || r.authority.s || r.path.len > 0 || r.query.s
+            ? &r.query : &b.query;
+    return apr_pstrcat(pool, join("", r.scheme.s ? &r.scheme : &b.scheme,
+                                  ":", pool),
+                       join("//", authority, "", pool), path,
+                       join("?", query, "", pool),
+                       join("#", &r.fragment, "", pool), NULL);
 }

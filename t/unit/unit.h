@@ -13,6 +13,7 @@
 
 #include <apr_general.h>
 #include <apr_pools.h>
+#include <apr_strings.h>
 
 #include "base/base.h"
 
@@ -32,6 +33,26 @@ static void unit_teardown(void)
 {
     apr_pool_destroy(pool);
     apr_terminate();
+}
+
+static apr_status_t unit_dir_cleanup(void *path)
+{
+    acme_err_t ignored = { 0 };
+
+    return base_dir_remove(path, &ignored, pool);
+}
+
+/** A fresh, empty directory (0700) that goes with the test's pool. */
+static inline const char *unit_dir(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    char *path = apr_pstrcat(pool, tmp ? tmp : "/tmp", "/acme-unit-XXXXXX",
+                             NULL);
+
+    ck_assert_ptr_nonnull(mkdtemp(path));
+    apr_pool_cleanup_register(pool, path, unit_dir_cleanup,
+                              apr_pool_cleanup_null);
+    return path;
 }
 
 /** A test case with the fixture above, added to suite. */

@@ -1,0 +1,286 @@
+/*
+ * log.c: tests of support/base/log.c.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <regex.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "faults.h"
+#include "unit.h"
+
+#define LINE_START "^\\[(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} " \
+    "[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6} [0-9]{4}\\] " \
+    "\\[acme:%s\\] \\[pid %ld\\] "
+
+/* Assert that line has the level and ends with text. */
+static void check_line(const char *line, const char *level, const char *text)
+{
+    char pattern[512];
+    regex_t re;
+
+    snprintf(pattern, sizeof(pattern), LINE_START "%s\n$", level,
+             (long)getpid(), text);
+    ck_assert_int_eq(regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB), 0);
+    ck_assert_msg(regexec(&re, line, 0, NULL, 0) == 0, "%s against %s", line,
+                  pattern);
+    regfree(&re);
+}
+
+static const char *log_path(void)
+{
+    return apr_pstrcat(pool, unit_dir(), "/log", NULL);
+}
+
+static const char *content(const char *path)
+{
+    char *data;
+    apr_size_t len;
+
+    unit_ok(base_file_read(&data, &len, path, 1 << 20, &err, pool));
+    return data;
+}
+
+/* Open the log on a file. @return its path */
+static const char *open_file(base_log_level_t level)
+{
+    const char *path = log_path();
+
+    unit_ok(base_log_open(apr_pstrcat(pool, "file:", path, NULL), level,
+                          &err, pool));
+    return path;
+}
+
+/* A line looks like one of httpd's error log. */
+START_TEST(line)
+{
+    const char *path = open_file(BASE_LOG_INFO);
+
+    base_log(BASE_LOG_ERROR, "cannot find %s", "it");
+    check_line(content(path), "error", "cannot find it");
+}
+END_TEST
+
+static const char *const names[] = {
+    "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug",
+    "trace1"
+};
+
+/* Levels go by httpd's names, in its order. */
+START_TEST(levels)
+{
+    base_log_level_t level;
+
+    unit_ok(base_log_level_parse(&level, names[_i]));
+    ck_assert_int_eq(level, _i);
+}
+END_TEST
+
+/* Case does not matter; other words are no levels. */
+START_TEST(level_names)
+{
+    static const char *const bad[] = {
+        "", "warning", "err", "trace", "trace2", "trace9", "error ",
+        " error", "3", "inf", "infos"
+    };
+    base_log_level_t level = BASE_LOG_CRIT;
+    size_t i;
+
+    unit_ok(base_log_level_parse(&level, "NoTice"));
+    ck_assert_int_eq(level, BASE_LOG_NOTICE);
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ck_assert_int_eq(base_log_level_parse(&level, bad[i]), APR_EINVAL);
+    }
+    ck_assert_int_eq(level, BASE_LOG_NOTICE);
+}
+END_TEST
+
+/* Lines less urgent than the level are not written. */
+START_TEST(filters)
+{
+    const char *path = open_file((base_log_level_t)_i);
+    int level, lines = 0;
+    const char *s;
+
+    for (level = BASE_LOG_EMERG; level <= BASE_LOG_TRACE1; level++) {
+        base_log((base_log_level_t)level, "x");
+    }
+    for (s = content(path); (s = strchr(s, '\n')) != NULL; s++) {
+        lines++;
+    }
+    ck_assert_int_eq(lines, _i + 1);
+}
+END_TEST
+
+/* A message is one line whatever it holds, and errno survives it. */
+START_TEST(one_line)
+{
+    const char *path = open_file(BASE_LOG_INFO);
+
+    errno = EDOM;
+    base_log(BASE_LOG_INFO, "%s", "a\n[Mon] forged\x1b\xff");
+    ck_assert_int_eq(errno, EDOM);
+    check_line(content(path), "info",
+               "a\\\\x0A\\[Mon\\] forged\\\\x1B\\\\xFF");
+}
+END_TEST
+
+/* An endless message is cut, and its line still ends. */
+START_TEST(overlong)
+{
+    const char *path = open_file(BASE_LOG_INFO), *text;
+    char *big = apr_pcalloc(pool, 50001);
+
+    memset(big, 'x', 50000);
+    base_log(BASE_LOG_INFO, "%s", big);
+    base_log(BASE_LOG_INFO, "next");
+    text = content(path);
+    ck_assert_uint_lt(strlen(text), 8192);
+    text = strchr(text, '\n');
+    check_line(text + 1, "info", "next");
+}
+END_TEST
+
+/* The log is made for its owner alone and only ever appended to. */
+START_TEST(appends)
+{
+    const char *path = log_path();
+    const char *target = apr_pstrcat(pool, "file:", path, NULL);
+    struct stat st;
+
+    unit_ok(base_file_create(path, "old\n", 4, 0640, &err));
+    unit_ok(base_log_open(target, BASE_LOG_INFO, &err, pool));
+    base_log(BASE_LOG_INFO, "new");
+    ck_assert(strncmp(content(path), "old\n", 4) == 0);
+    check_line(content(path) + 4, "info", "new");
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0640);
+    unit_ok(base_file_remove(path, &err, pool));
+    unit_ok(base_log_open(target, BASE_LOG_INFO, &err, pool));
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0600);
+}
+END_TEST
+
+/* Interrupted and short writes lose nothing. */
+START_TEST(interrupted)
+{
+    const char *path = open_file(BASE_LOG_INFO);
+
+    fault_short = 1;
+    base_log(BASE_LOG_INFO, "whole");
+    fault_short = 0;
+    check_line(content(path), "info", "whole");
+}
+END_TEST
+
+/* A full disk under the log stops nobody. */
+START_TEST(full)
+{
+    unit_ok(base_log_open("file:/dev/full", BASE_LOG_INFO, &err, pool));
+    base_log(BASE_LOG_INFO, "lost");
+    base_log(BASE_LOG_INFO, "lost");
+}
+END_TEST
+
+/* Until the log is opened, and after its pool, it is standard error. */
+START_TEST(standard_error)
+{
+    const char *path = log_path();
+    apr_pool_t *short_lived;
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND, 0600);
+    int saved = dup(STDERR_FILENO);
+    const char *text;
+
+    apr_pool_create(&short_lived, pool);
+    ck_assert_int_ge(dup2(fd, STDERR_FILENO), 0);
+    base_log(BASE_LOG_WARN, "first");
+    base_log(BASE_LOG_NOTICE, "not by default");
+    unit_ok(base_log_open("syslog", BASE_LOG_INFO, &err, short_lived));
+    base_log(BASE_LOG_INFO, "elsewhere");
+    apr_pool_destroy(short_lived);
+    base_log(BASE_LOG_INFO, "second");
+    unit_ok(base_log_open("stderr", BASE_LOG_ERROR, &err, pool));
+    base_log(BASE_LOG_ERROR, "third");
+    base_log(BASE_LOG_WARN, "not at error");
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(fd);
+    text = content(path);
+    check_line(apr_pstrmemdup(pool, text, strcspn(text, "\n") + 1), "warn",
+               "first");
+    text = strchr(text, '\n') + 1;
+    check_line(apr_pstrmemdup(pool, text, strcspn(text, "\n") + 1), "info",
+               "second");
+    check_line(strchr(text, '\n') + 1, "error", "third");
+}
+END_TEST
+
+/* syslog gets the line without the time, at its own priority. */
+START_TEST(to_syslog)
+{
+    char want[128];
+
+    unit_ok(base_log_open("syslog", BASE_LOG_TRACE1, &err, pool));
+    base_log(BASE_LOG_ERROR, "100%% of %s", "%s%n\n");
+    snprintf(want, sizeof(want), "[acme:error] [pid %ld] 100%% of "
+             "%%s%%n\\x0A", (long)getpid());
+    ck_assert_str_eq(fault_syslog, want);
+    ck_assert_int_eq(fault_syslog_priority, LOG_ERR);
+    base_log(BASE_LOG_TRACE1, "x");
+    ck_assert_int_eq(fault_syslog_priority, LOG_DEBUG);
+    base_log(BASE_LOG_EMERG, "x");
+    ck_assert_int_eq(fault_syslog_priority, LOG_EMERG);
+}
+END_TEST
+
+/* Another target is a usage error, and the log stays where it was. */
+START_TEST(bad_target)
+{
+    static const char *const bad[] = {
+        "", "file:", "file", "stdout", "STDERR", "syslog:x", "/var/log/x",
+        "stderr ", "pipe:x"
+    };
+    const char *path = open_file(BASE_LOG_INFO);
+    size_t i;
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        base_err_clear(&err);
+        unit_fails(base_log_open(bad[i], BASE_LOG_INFO, &err, pool),
+                   APR_EINVAL, "use stderr, syslog or file:PATH");
+        ck_assert_int_eq(err.exit, BASE_EXIT_USAGE);
+    }
+    base_err_clear(&err);
+    unit_fails(base_log_open("file:/nonexistent/log", BASE_LOG_INFO, &err,
+                             pool), APR_ENOENT,
+               "cannot open the log /nonexistent/log");
+    base_err_clear(&err);
+    unit_fails(base_log_open("file:/", BASE_LOG_INFO, &err, pool), EISDIR,
+               "cannot open the log /");
+    base_log(BASE_LOG_INFO, "still here");
+    check_line(content(path), "info", "still here");
+}
+END_TEST
+
+Suite *log_suite(void)
+{
+    Suite *suite = suite_create("log");
+    TCase *tc = unit_case(suite, "log");
+
+    tcase_add_test(tc, line);
+    tcase_add_loop_test(tc, levels, 0, 9);
+    tcase_add_test(tc, level_names);
+    tcase_add_loop_test(tc, filters, 0, 9);
+    tcase_add_test(tc, one_line);
+    tcase_add_test(tc, overlong);
+    tcase_add_test(tc, appends);
+    tcase_add_test(tc, interrupted);
+    tcase_add_test(tc, full);
+    tcase_add_test(tc, standard_error);
+    tcase_add_test(tc, to_syslog);
+    tcase_add_test(tc, bad_target);
+    return suite;
+}
