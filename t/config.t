@@ -552,8 +552,7 @@ misfit "ACMEDomain a.example.org b.example.org\n<VirtualHost *:1>\n"
 {
     my $text = "ACMEDomain a.test b.test\nACMEDomain b.test c.test\n";
     my $test = $conf->check($text);
-    my $start = $conf->run([ACME::Conf::httpd(), '-f', $test->{file}, '-X'],
-                           timeout => 20);
+    my $start = $conf->run_httpd(['-f', $test->{file}, '-X'], timeout => 20);
     my ($found) = $test->{err} =~ /(ACME0005.*)/;
 
     is $start->{status}, 1, 'a start with a conflict fails';

@@ -14,8 +14,7 @@ use Test::More;
 use ACME::Conf;
 
 my $conf = ACME::Conf->new;
-my $dir = $conf->path;
-$dir =~ s{/$}{};
+my $dir = $conf->dir;
 
 # The document of a configuration that httpd accepts.
 sub document
@@ -98,7 +97,7 @@ sub faults
 }
 
 my $schema = JSON::PP->new->decode(do {
-    open my $fh, '<', "$ACME::Conf::TOP/schemas/state/config-dump.json"
+    open my $fh, '<', "$ACME::Rig::TOP/schemas/state/config-dump.json"
         or die "schema: $!\n";
     local $/ = undef;
     <$fh>;
@@ -143,8 +142,7 @@ END
     my $server = $json->{server};
     is $server->{binary}, Cwd::abs_path(ACME::Conf::httpd()), 'binary'
         if !$ENV{ACME_PRELOAD};
-    my ($version) = $conf->run([ACME::Conf::httpd(), '-v'])->{out}
-        =~ m{Apache/(\S+)};
+    my ($version) = $conf->run_httpd(['-v'])->{out} =~ m{Apache/(\S+)};
     is $server->{version}, $version, 'version';
     is $server->{root}, $dir, 'root';
     is $server->{config}, "$dir/conf/httpd.conf", 'main file';
@@ -176,8 +174,8 @@ END
     my $other = $conf->path('htdocs');
     my $full = $conf->prologue . "ServerRoot \"$other\"\n";
     $conf->write_file('conf/rel.conf', $full);
-    my $r = $conf->run([ACME::Conf::httpd(), '-d', $dir, '-fconf/rel.conf',
-                        '-C', 'Define X', '-t', '-DDUMP_ACME']);
+    my $r = $conf->run_httpd(['-d', $dir, '-fconf/rel.conf', '-C', 'Define X',
+                              '-t', '-DDUMP_ACME']);
     my $json = JSON::PP->new->decode($r->{out});
     is $json->{server}{config}, "$dir/conf/rel.conf", 'relative to -d';
     is $json->{server}{root}, $other, 'while ServerRoot is another';
@@ -192,7 +190,7 @@ is_deeply document('')->{domains}, [], 'no domains';
     my $json = document("<VirtualHost *:1>\nServerName a.test\n"
                         . "</VirtualHost>\n", modules => \@modules,
                         args => ['-C', 'LoadModule acme_module "'
-                                 . ACME::Conf::module_path() . '"'],
+                                 . ACME::Rig::module_path() . '"'],
                         what => 'LoadModule on the command line');
     valid $json, 'LoadModule on the command line';
     is $json->{virtual_hosts}[0]{server_name}, 'a.test', 'its hosts';
@@ -201,8 +199,9 @@ is_deeply document('')->{domains}, [], 'no domains';
 # Without the name nothing is printed; nor is half a document a success.
 is $conf->check('')->{out}, '', 'httpd -t alone prints nothing';
 {
-    my $r = $conf->check('', args => ['-D', 'DUMP_ACME'],
-                         stdout => '/dev/full');
+    my $file = $conf->check('')->{file};
+    my $r = $conf->run_httpd(['-f', $file, '-t', '-D', 'DUMP_ACME'],
+                             to => '/dev/full');
     is $r->{status}, 1, 'a full disk is a failure';
     like $r->{err}, qr/ACME0021: DUMP_ACME cannot be written/, 'and said';
 }
