@@ -677,13 +677,13 @@ static const char *set_port_map(cmd_parms *cmd, void *dir_conf,
 /*
  * httpd runs the handlers of all modules that know a directive. These two
  * listen to mod_ssl's and decide nothing: where mod_ssl is loaded it checks
- * place and words, where it is not the directive is as unknown as without
- * mod_acme.
+ * the words, where it is not the directive is as unknown as without
+ * mod_acme. They stand where mod_ssl's stand and nowhere else: httpd asks
+ * any one of the handlers whether AllowOverrideList may allow a directive.
  */
 static const char *shadow_unknown(cmd_parms *cmd)
 {
-    if (ap_find_linked_module("mod_ssl.c")
-        || (cmd->override & NONFATAL_UNKNOWN)) {
+    if (ap_find_linked_module("mod_ssl.c")) {
         return NULL;
     }
     return apr_pstrcat(cmd->pool, "Invalid command '",
@@ -697,7 +697,7 @@ static const char *shadow_engine(cmd_parms *cmd, void *dir_conf,
 {
     const char *fault = shadow_unknown(cmd);
 
-    if (!fault && !cmd->path) {
+    if (!fault) {
         acme_server_conf(cmd->server)->ssl_engine =
             strcasecmp(ap_getword_conf(cmd->temp_pool, &args), "off") != 0;
     }
@@ -709,7 +709,7 @@ static const char *shadow_certificate(cmd_parms *cmd, void *dir_conf,
 {
     const char *fault = shadow_unknown(cmd);
 
-    if (!fault && !cmd->path) {
+    if (!fault) {
         acme_server_conf(cmd->server)->certificate_file = 1;
     }
     return fault;
@@ -719,9 +719,6 @@ static const char *shadow_certificate(cmd_parms *cmd, void *dir_conf,
 
 #define DIRECTIVE(name, function, help) \
     AP_INIT_RAW_ARGS(name, function, NULL, RSRC_CONF, help)
-#define SHADOW(name, function) \
-    AP_INIT_RAW_ARGS(name, function, NULL, RSRC_CONF | ACCESS_CONF | OR_ALL, \
-                     NULL)
 
 const command_rec acme_directives[] = {
     DIRECTIVE("ACMEDomain", set_domain,
@@ -754,7 +751,7 @@ const command_rec acme_directives[] = {
     DIRECTIVE("ACMEPortMap", set_port_map,
               "local ports on which the public 80 and 443 arrive: "
               "http:PORT https:PORT, - for none"),
-    SHADOW("SSLEngine", shadow_engine),
-    SHADOW("SSLCertificateFile", shadow_certificate),
+    DIRECTIVE("SSLEngine", shadow_engine, NULL),
+    DIRECTIVE("SSLCertificateFile", shadow_certificate, NULL),
     { NULL, { NULL }, NULL, 0, RAW_ARGS, NULL }
 };

@@ -646,6 +646,12 @@ for my $order ([qw(authz_core socache_shmcb ssl acme)],
     is refusal($conf->check($dir, modules => $order)),
         refusal($conf->check($dir, modules => \@without)),
         "$first: a wrong place is mod_ssl's to refuse";
+    my $list = "<Directory /x>\nAllowOverrideList SSLEngine ACMEStoreDir\n"
+        . "</Directory>\n";
+    like $conf->check($list, modules => $order)->{err},
+        qr/Discarding directive .$_. not allowed in AllowOverrideList/,
+        "$first: $_ stays out of .htaccess"
+        for qw(SSLEngine ACMEStoreDir);
 }
 
 # The message of a refused configuration, without the line it names.
@@ -659,8 +665,7 @@ sub refusal
 
 # Without mod_ssl its directives are as unknown as without us.
 for my $text ($tls->('SSLEngine on'), $tls->('SSLEngine'),
-              $tls->("SSLCertificateFile $pem"), "SSLEngine on\n",
-              "<Directory /x>\nSSLEngine on\n</Directory>\n") {
+              $tls->("SSLCertificateFile $pem"), "SSLEngine on\n") {
     my $with = refusal($conf->check($text, modules => [qw(authz_core acme)]));
 
     like $with, qr/^1 Invalid command 'ssl\w+'/i, 'mod_ssl not loaded';
