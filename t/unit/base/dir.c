@@ -307,6 +307,7 @@ Suite *dir_suite(void)
     Suite *suite = suite_create("dir");
     TCase *tc = unit_case(suite, "dir");
 
+    tcase_add_checked_fixture(tc, fault_clear, fault_clear);
     tcase_add_test(tc, makes);
     tcase_add_test(tc, makes_in_setgid);
     tcase_add_test(tc, wrong_mode);

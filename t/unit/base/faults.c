@@ -19,6 +19,14 @@ int fault_syslog_priority = -1;
 
 static int calls;
 
+void fault_clear(void)
+{
+    fault_fsync = 0;
+    fault_fsync_calls = 0;
+    fault_short = 0;
+    fault_write = 0;
+}
+
 int fsync(int fd)
 {
     fault_fsync_calls++;

@@ -17,4 +17,7 @@ extern int fault_write;
 extern char fault_syslog[1024];
 extern int fault_syslog_priority;
 
+/** A fixture: everything works again. */
+void fault_clear(void);
+
 #endif

@@ -307,12 +307,16 @@ END_TEST
 START_TEST(writes_within_limit)
 {
     const char *path = fresh("f");
-    struct rlimit limit = { 2, 2 };
+    struct rlimit limit, old;
 
     signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+    limit = old;
+    limit.rlim_cur = 2;
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     unit_fails(base_file_write(path, "abc", 3, 0600, &err, pool), EFBIG,
                "ulimit -f");
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
     check_count(0);
 }
 END_TEST
@@ -492,6 +496,7 @@ END_TEST
 
 static void add_reads(TCase *tc)
 {
+    tcase_add_checked_fixture(tc, fault_clear, fault_clear);
     tcase_add_test(tc, reads);
     tcase_add_test(tc, reads_too_large);
     tcase_add_test(tc, reads_no_other);
@@ -504,6 +509,7 @@ static void add_reads(TCase *tc)
 
 static void add_writes(TCase *tc)
 {
+    tcase_add_checked_fixture(tc, fault_clear, fault_clear);
     tcase_add_test(tc, creates);
     tcase_add_test(tc, creates_only_new);
     tcase_add_test(tc, creates_or_nothing);

@@ -177,12 +177,14 @@ START_TEST(interrupted)
 }
 END_TEST
 
-/* A full disk under the log stops nobody. */
+/* A full disk under the log stops nobody and does not change errno. */
 START_TEST(full)
 {
     unit_ok(base_log_open("file:/dev/full", BASE_LOG_INFO, &err, pool));
+    errno = EDOM;
     base_log(BASE_LOG_INFO, "lost");
     base_log(BASE_LOG_INFO, "lost");
+    ck_assert_int_eq(errno, EDOM);
 }
 END_TEST
 
@@ -270,6 +272,7 @@ Suite *log_suite(void)
     Suite *suite = suite_create("log");
     TCase *tc = unit_case(suite, "log");
 
+    tcase_add_checked_fixture(tc, fault_clear, fault_clear);
     tcase_add_test(tc, line);
     tcase_add_loop_test(tc, levels, 0, 9);
     tcase_add_test(tc, level_names);
