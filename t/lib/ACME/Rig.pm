@@ -15,7 +15,7 @@ use strict;
 use warnings;
 
 use Cwd ();
-use Errno qw(EEXIST EINTR);
+use Errno qw(EAGAIN EINTR);
 use File::Basename qw(dirname);
 use File::Path qw(make_path remove_tree);
 use File::Spec;
@@ -501,7 +501,7 @@ sub fetch
 
     my $answer = _http($sock, $host, { %opt, port => $port });
     $answer->{cert} = certificate($sock) if $opt{tls};
-    close $sock;
+    $sock->close($opt{tls} ? (SSL_no_shutdown => 1) : ());
     return $answer;
 }
 
@@ -539,7 +539,8 @@ sub _http
     return parse_answer(_slurp($sock, $opt->{timeout} // 30), $method);
 }
 
-# Everything until the peer closes, or what came within the time.
+# Everything until the peer closes, or what came within the time. Not
+# blocking: what makes a TLS socket readable may be a session ticket.
 sub _slurp
 {
     my ($sock, $seconds) = @_;
@@ -547,10 +548,13 @@ sub _slurp
     my $data = '';
     my $select = IO::Select->new($sock);
 
+    $sock->blocking(0);
+
     while (time < $deadline) {
         my $pending = ref $sock eq 'IO::Socket::SSL' && $sock->pending;
         next if !$pending && !$select->can_read($deadline - time);
         my $n = sysread $sock, $data, 65_536, length $data;
+        next if !defined $n && ($! == EAGAIN || $! == EINTR);
         last if !$n;
     }
     return $data;
@@ -579,16 +583,18 @@ sub parse_answer
     return { %answer, headers => \%headers, body => $body };
 }
 
+# By offsets: a match on the whole text would copy it for every chunk.
 sub _unchunk
 {
     my ($data) = @_;
-    my $body = '';
+    my ($body, $at) = ('', 0);
 
-    while ($data =~ s/^([0-9a-fA-F]+)[^\r]*\r\n//) {
-        my $size = hex $1;
+    while ((my $end = index $data, "\r\n", $at) >= 0) {
+        my $size = hex((split /;/, substr $data, $at, $end - $at)[0] // 0);
         last if !$size;
-        $body .= substr $data, 0, $size, '';
-        $data =~ s/^\r\n//;
+        $body .= substr $data, $end + 2, $size;
+        $at = $end + 2 + $size + 2;
+        last if $at > length $data;
     }
     return $body;
 }
