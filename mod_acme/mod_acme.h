@@ -105,6 +105,8 @@ typedef struct acme_server_conf_t {
     apr_array_header_t *claimed; /**< of acme_domain_t *: whose ACMEDomain
                                       stands in the host; NULL: none */
     acme_domain_t *domain;       /**< whose certificate it uses or NULL */
+    int standin;                 /**< 1: mod_ssl has the stand-in for it;
+                                      set by cert_files.c */
 } acme_server_conf_t;
 
 /** What one process knows of the present configuration. */

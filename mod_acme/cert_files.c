@@ -1,0 +1,421 @@
+/*
+ * Certificate files: what mod_ssl is given for a virtual host that speaks
+ * TLS, has a domain and no SSLCertificateFile.
+ *
+ *   STORE/domains/ID/current -> GENERATION/{fullchain.pem,key.pem}
+ *
+ * for each key type of the domain whose pair is there and sound, ID being
+ * the domain's name for the first type and NAME~TYPE for the others. The
+ * link is read once and mod_ssl gets the generation's own path: a renewal
+ * in between could otherwise pair the old certificate with the new key.
+ * Where no pair is sound, mod_ssl gets the stand-in, and requests to that
+ * host are answered with 503.
+ *
+ * mod_ssl ends httpd's start when it cannot load a file, so each pair is
+ * tried first, once a domain. Sound ones are remembered over restarts by
+ * what stat says of them: at 10,000 domains checking them takes seconds.
+ */
+#include "mod_acme.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <http_ssl.h>
+
+#include <apr_lib.h>
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "pair.h"
+
+APLOG_USE_MODULE(acme);
+
+#define STANDIN_NAME "acme-standin.pem"  /* in httpd's runtime directory */
+#define SOUND_KEY    "acme-sound-pairs"
+#define RETRY_AFTER  "60"                /* seconds; an order takes fewer */
+
+/* What mod_ssl gets for one domain; nothing: the stand-in. */
+typedef struct files_t {
+    apr_array_header_t *certs;   /* of const char * */
+    apr_array_header_t *keys;    /* of const char *, one for each of certs */
+} files_t;
+
+/* A file that was sound. */
+typedef struct mark_t {
+    dev_t dev;
+    ino_t ino;
+    off_t size;
+    struct timespec mtime;
+    struct timespec ctime;
+} mark_t;
+
+typedef struct sound_t {
+    mark_t cert;
+    mark_t key;
+} sound_t;
+
+/* Of one configuration; lives in pconf. */
+typedef struct cert_files_t {
+    apr_pool_t *pconf;
+    server_rec *main_server;
+    acme_pair_t *pair;           /* NULL: OpenSSL is out of memory */
+    apr_hash_t *domains;         /* acme_domain_t * -> files_t * */
+    const char *standin;         /* its path once it is there, or NULL */
+    int standin_failed;
+    int store_usable;
+    int quiet;                   /* first pass: the second one says it all */
+} cert_files_t;
+
+static cert_files_t *present;
+
+static apr_status_t present_forget(void *data)
+{
+    present = NULL;
+    return APR_SUCCESS;
+}
+
+/* -------------------------------------------------- what is known as sound */
+
+/* Lives as long as the parent: path of a certificate -> sound_t *. */
+static apr_hash_t *sound_table(void)
+{
+    apr_hash_t **table = ap_retained_data_get(SOUND_KEY);
+
+    if (!table) {
+        table = ap_retained_data_create(SOUND_KEY, sizeof(*table));
+        *table = apr_hash_make(present->main_server->process->pool);
+    }
+    return *table;
+}
+
+static int mark_make(mark_t *mark, const char *path)
+{
+    struct stat st;
+
+    memset(mark, 0, sizeof(*mark));
+    if (stat(path, &st) == -1) {
+        return 0;
+    }
+    mark->dev = st.st_dev;
+    mark->ino = st.st_ino;
+    mark->size = st.st_size;
+    mark->mtime = st.st_mtim;
+    mark->ctime = st.st_ctim;
+    return 1;
+}
+
+static int sound_make(sound_t *sound, const char *cert, const char *key)
+{
+    memset(sound, 0, sizeof(*sound));
+    return mark_make(&sound->cert, cert) && mark_make(&sound->key, key);
+}
+
+/* One record a domain and key type, overwritten when the pair changes. */
+static void sound_remember(const char *id, const sound_t *sound)
+{
+    apr_hash_t *table = sound_table();
+    sound_t *kept = apr_hash_get(table, id, APR_HASH_KEY_STRING);
+
+    if (!kept) {
+        apr_pool_t *pool = present->main_server->process->pool;
+
+        kept = apr_palloc(pool, sizeof(*kept));
+        apr_hash_set(table, apr_pstrdup(pool, id), APR_HASH_KEY_STRING, kept);
+    }
+    *kept = *sound;
+}
+
+/* NULL if the pair can be served, else why not. */
+static const char *pair_fault(const char *id, const char *cert,
+                              const char *key, apr_pool_t *p)
+{
+    sound_t now, *kept = apr_hash_get(sound_table(), id, APR_HASH_KEY_STRING);
+    const char *fault;
+
+    if (sound_make(&now, cert, key) && kept
+        && !memcmp(kept, &now, sizeof(now))) {
+        return NULL;
+    }
+    if (!present->pair) {
+        return "OpenSSL is out of memory";
+    }
+    fault = acme_pair_fault(present->pair, cert, key, p);
+    if (!fault) {
+        sound_remember(id, &now);
+    }
+    return fault;
+}
+
+/* ------------------------------------------------------------- the store */
+
+/* One look at the store instead of one complaint for each domain. */
+static int store_look(server_rec *s)
+{
+    const char *dir = acme_store_dir();
+    struct stat st;
+    int rc = stat(dir, &st);
+
+    if (rc == -1 && errno == ENOENT) {
+        return 0;
+    }
+    if (rc == -1 || !S_ISDIR(st.st_mode)) {
+        if (!present->quiet) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, rc == -1 ? errno : 0, s,
+                         "ACME0210: no certificate can be read from "
+                         "ACMEStoreDir %s: it is not a directory that can be "
+                         "read", dir);
+        }
+        return 0;
+    }
+    if ((st.st_uid != geteuid() || (st.st_mode & 077)) && !present->quiet) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "ACME0211: ACMEStoreDir %s holds private keys, but "
+                     "others can enter it: chown it to the user that starts "
+                     "httpd and chmod it to 0700", dir);
+    }
+    return 1;
+}
+
+/* The folder of the present generation; NULL: none yet, or a fault. */
+static const char *generation_read(const char **pfault, const char *id,
+                                   apr_pool_t *p)
+{
+    const char *dir = apr_pstrcat(p, acme_store_dir(), "/domains/", id, NULL);
+    const char *link = apr_pstrcat(p, dir, "/current", NULL);
+    char name[64];
+    ssize_t n = readlink(link, name, sizeof(name) - 1);
+
+    *pfault = NULL;
+    if (n == -1) {
+        if (errno != ENOENT && errno != ENOTDIR) {
+            *pfault = apr_psprintf(p, "cannot read %s: %s", link,
+                                   strerror(errno));
+        }
+        return NULL;
+    }
+    name[n] = '\0';
+    if (n == 0 || n == sizeof(name) - 1 || name[0] == '.'
+        || strchr(name, '/')) {
+        *pfault = apr_psprintf(p, "%s does not name a generation", link);
+        return NULL;
+    }
+    return apr_pstrcat(p, dir, "/", name, NULL);
+}
+
+/* Add the pair of id to files if it is sound. */
+static void pair_add(files_t *files, const char *id, server_rec *s,
+                     apr_pool_t *p)
+{
+    const char *cert, *key, *fault;
+    const char *dir = generation_read(&fault, id, p);
+
+    if (dir) {
+        cert = apr_pstrcat(p, dir, "/fullchain.pem", NULL);
+        key = apr_pstrcat(p, dir, "/key.pem", NULL);
+        fault = pair_fault(id, cert, key, p);
+        if (!fault) {
+            APR_ARRAY_PUSH(files->certs, const char *) = cert;
+            APR_ARRAY_PUSH(files->keys, const char *) = key;
+        }
+    }
+    if (fault && !present->quiet) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "ACME0212: the stored "
+                     "certificate %s is not used, %s: get a new one by "
+                     "acmectl renew --force", id, fault);
+    }
+}
+
+/* The domain's files, found once. */
+static files_t *domain_files(const acme_domain_t *domain, server_rec *s)
+{
+    apr_pool_t *p = present->pconf;
+    const apr_array_header_t *types = acme_domain_keys(domain);
+    files_t *files = apr_hash_get(present->domains, &domain, sizeof(domain));
+    int i;
+
+    if (files) {
+        return files;
+    }
+    files = apr_palloc(p, sizeof(*files));
+    files->certs = apr_array_make(p, types->nelts, sizeof(const char *));
+    files->keys = apr_array_make(p, types->nelts, sizeof(const char *));
+    apr_hash_set(present->domains,
+                 apr_pmemdup(p, &domain, sizeof(domain)), sizeof(domain),
+                 files);
+    for (i = 0; i < types->nelts && present->store_usable; i++) {
+        char *type = apr_pstrdup(p, APR_ARRAY_IDX(types, i, const char *));
+
+        ap_str_tolower(type);
+        pair_add(files, i == 0 ? domain->name
+                               : apr_pstrcat(p, domain->name, "~", type, NULL),
+                 s, p);
+    }
+    return files;
+}
+
+/* ---------------------------------------------------------- the stand-in */
+
+/* Its path, or NULL if it cannot be made; said once. */
+static const char *standin_path(void)
+{
+    const char *path, *fault = "OpenSSL is out of memory";
+    apr_status_t rv = APR_EGENERAL;
+
+    if (present->standin || present->standin_failed) {
+        return present->standin;
+    }
+    path = ap_runtime_dir_relative(present->pconf, STANDIN_NAME);
+    if (present->pair) {
+        rv = acme_pair_standin(present->pair, path, &fault, present->pconf);
+    }
+    if (rv != APR_SUCCESS) {
+        present->standin_failed = 1;
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, present->main_server,
+                     "ACME0213: virtual hosts without a certificate cannot "
+                     "start: %s", fault);
+        return NULL;
+    }
+    present->standin = path;
+    return path;
+}
+
+/* ----------------------------------------------------------------- hooks */
+
+/* Both passes of post_config come here: the first through mod_ssl's hook. */
+static void present_make(server_rec *main_server, apr_pool_t *pconf)
+{
+    if (present) {
+        return;
+    }
+    present = apr_pcalloc(pconf, sizeof(*present));
+    present->pconf = pconf;
+    present->main_server = main_server;
+    present->quiet =
+        ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
+    present->domains = apr_hash_make(pconf);
+    present->pair = acme_pair_create(pconf);
+    present->store_usable = store_look(main_server);
+    apr_pool_cleanup_register(pconf, NULL, present_forget,
+                              apr_pool_cleanup_null);
+}
+
+static int add_cert_files(server_rec *s, apr_pool_t *p,
+                          apr_array_header_t *cert_files,
+                          apr_array_header_t *key_files)
+{
+    acme_domain_t *domain = acme_server_domain(s);
+    files_t *files;
+    const char *standin;
+
+    if (!domain || cert_files->nelts > 0) {
+        return DECLINED;
+    }
+    present_make(acme_state_get()->main_server, p);
+    if (key_files->nelts > 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "ACME0214: the "
+                     "SSLCertificateKeyFile of %s is not used: there is no "
+                     "SSLCertificateFile to go with it", domain->name);
+        apr_array_clear(key_files);
+    }
+    files = domain_files(domain, s);
+    if (files->certs->nelts > 0) {
+        apr_array_cat(cert_files, files->certs);
+        apr_array_cat(key_files, files->keys);
+        return OK;
+    }
+    standin = standin_path();
+    if (!standin) {
+        return DECLINED;
+    }
+    APR_ARRAY_PUSH(cert_files, const char *) = standin;
+    APR_ARRAY_PUSH(key_files, const char *) = standin;
+    acme_server_conf(s)->standin = 1;
+    return OK;
+}
+
+/* 1 if a virtual host depends on the domain for its certificate. */
+static server_rec *domain_user(const acme_domain_t *domain)
+{
+    int i;
+
+    for (i = 0; i < domain->servers->nelts; i++) {
+        server_rec *s = APR_ARRAY_IDX(domain->servers, i, server_rec *);
+
+        if (acme_server_ssl(s) && !acme_server_has_certificate(s)
+            && acme_server_domain(s) == domain) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+apr_status_t acme_cert_files_start(server_rec *s, apr_pool_t *pconf)
+{
+    apr_array_header_t *domains = acme_state_get()->domains;
+    const char *first = NULL;
+    int i, missing = 0;
+
+    present_make(s, pconf);
+    for (i = 0; i < domains->nelts; i++) {
+        acme_domain_t *domain = APR_ARRAY_IDX(domains, i, acme_domain_t *);
+        server_rec *user = domain_user(domain);
+
+        if (user && domain_files(domain, user)->certs->nelts == 0) {
+            first = first ? first : domain->name;
+            missing++;
+        }
+    }
+    if (missing == 0) {
+        return APR_SUCCESS;
+    }
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "ACME0215: %d domain%s (%s%s)"
+                 " without a usable certificate: https there is answered "
+                 "with a stand-in and status 503 until acmectl renew has got "
+                 "one", missing, missing == 1 ? "" : "s", first,
+                 missing == 1 ? "" : ", ...");
+    return standin_path() ? APR_SUCCESS : APR_EGENERAL;
+}
+
+/* 1 if the admin has an ErrorDocument for status. */
+static int error_document_set(request_rec *r, int status)
+{
+    const core_dir_config *conf = ap_get_core_module_config(
+        r->per_dir_config);
+    int i = ap_index_of_response(status);
+
+    return conf->response_code_exprs
+        && apr_hash_get(conf->response_code_exprs, &i, sizeof(i));
+}
+
+/*
+ * A host with the stand-in has nothing to say in earnest. http01.c's hook
+ * comes first, so challenges are answered; an ErrorDocument of the admin's
+ * is reached by an internal redirect, which must pass.
+ */
+static int standin_quick_handler(request_rec *r, int lookup)
+{
+    if (!acme_server_conf(r->server)->standin || lookup || r->prev) {
+        return DECLINED;
+    }
+    apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+    if (!error_document_set(r, HTTP_SERVICE_UNAVAILABLE)) {
+        ap_custom_response(r, HTTP_SERVICE_UNAVAILABLE,
+                           "<!DOCTYPE html>\n<title>503 Service Unavailable"
+                           "</title>\n<p>This site's certificate is still to "
+                           "come. Please try again in a minute.\n");
+    }
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
+void acme_cert_files_register(apr_pool_t *p)
+{
+    /* Last: whoever else has a real certificate for the host may give it. */
+    ap_hook_ssl_add_cert_files(add_cert_files, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_quick_handler(standin_quick_handler, NULL, NULL, APR_HOOK_FIRST);
+}

@@ -1,0 +1,169 @@
+/*
+ * http-01: answers the CA's request for a challenge from the live segment.
+ *
+ * A request is ours only if its path is exactly the challenge prefix and an
+ * outstanding token. Every other request is somebody else's and passes with
+ * all of the server's redirects and access control in force, so that other
+ * clients' challenge files keep working and the path is no way around them.
+ *
+ *   quick_handler      answers, before rewriting, proxying, access control
+ *                      and caches; the connection stays open
+ *   post_read_request  runs before that, and other modules refuse or
+ *                      redirect there. It asks them first. Only when one of
+ *                      them objects to a challenge it answers at once, and
+ *                      httpd closes the connection as after any answer from
+ *                      that hook
+ *
+ * Source: RFC 8555 8.3.
+ */
+#include "mod_acme.h"
+
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include <apr_strings.h>
+
+APLOG_USE_MODULE(acme);
+
+#define CHALLENGE_PREFIX "/.well-known/acme-challenge/"
+#define PREFIX_LEN       (sizeof(CHALLENGE_PREFIX) - 1)
+
+apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf)
+{
+    acme_state_t *state = acme_state_get();
+    const char *path = acme_live_path(), *error;
+    apr_status_t rv;
+
+    if (state->domains->nelts == 0) {
+        return APR_SUCCESS;
+    }
+    rv = live_parent_open(&state->live, path, state->names, &error, pconf);
+    if (rv != APR_SUCCESS) {
+        state->live = NULL;
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
+                     "ACME0200: challenges will not be answered: %s", error);
+    }
+    return rv;
+}
+
+/*
+ * The token's key authorization in keyauth; 0 if the request is not ours.
+ * parsed_uri.path is the path as the client sent it: httpd has not decoded
+ * or normalised anything yet. A CA sends it plainly (base64url needs no
+ * escape), so what has to be decoded first is no challenge.
+ */
+static apr_size_t challenge_find(request_rec *r, char *keyauth)
+{
+    const char *path = r->parsed_uri.path;
+    const live_t *live;
+
+    /* Nearly every request ends here. */
+    if (!path || path[0] != '/' || path[1] != '.'
+        || strncmp(path, CHALLENGE_PREFIX, PREFIX_LEN)) {
+        return 0;
+    }
+    live = acme_state_get()->live;
+    /* A forward proxy's client asks for another server's challenge. */
+    if (!live || r->proxyreq == PROXYREQ_PROXY) {
+        return 0;
+    }
+    path += PREFIX_LEN;
+    return live_child_token(live, path, strlen(path), keyauth,
+                            r->request_time);
+}
+
+static int challenge_refuse(request_rec *r)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  "ACME0201: a challenge is read by GET or HEAD, not by %s",
+                  r->method);
+    /* httpd adds HEAD. */
+    ap_allow_methods(r, REPLACE_ALLOW, "GET", NULL);
+    return HTTP_METHOD_NOT_ALLOWED;
+}
+
+static int challenge_answer(request_rec *r, const char *keyauth,
+                            apr_size_t len)
+{
+    int status;
+
+    if (r->method_number != M_GET) {
+        return challenge_refuse(r);
+    }
+    /* A body is allowed; unread, it would be taken for the next request. */
+    status = ap_discard_request_body(r);
+    if (status != OK) {
+        return status;
+    }
+    r->status = HTTP_OK;
+    ap_set_content_type(r, "application/octet-stream");
+    ap_set_content_length(r, (apr_off_t)len);
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    if (!r->header_only) {
+        ap_rwrite(keyauth, (int)len, r);
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  "ACME0202: answered the challenge with token %.*s",
+                  (int)(strchr(keyauth, '.') - keyauth), keyauth);
+    return DONE;
+}
+
+static int http01_quick_handler(request_rec *r, int lookup)
+{
+    char keyauth[LIVE_KEYAUTH_MAX + 1];
+    apr_size_t len;
+
+    if (lookup) {
+        return DECLINED;
+    }
+    len = challenge_find(r, keyauth);
+    return len > 0 ? challenge_answer(r, keyauth, len) : DECLINED;
+}
+
+/* Run the hook again without this function in it: would anybody object? */
+static int others_ask(request_rec *r)
+{
+    static char asking;
+    int status;
+
+    if (ap_get_module_config(r->request_config, &acme_module)) {
+        return DECLINED;
+    }
+    ap_set_module_config(r->request_config, &acme_module, &asking);
+    status = ap_run_post_read_request(r);
+    ap_set_module_config(r->request_config, &acme_module, NULL);
+    return status;
+}
+
+static int http01_post_read_request(request_rec *r)
+{
+    char keyauth[LIVE_KEYAUTH_MAX + 1];
+    apr_size_t len = challenge_find(r, keyauth);
+    int status;
+
+    if (len == 0) {
+        return DECLINED;
+    }
+    status = others_ask(r);
+    /* DONE: somebody has sent an answer, a second one would be too many. */
+    if (status == OK || status == DECLINED || status == DONE) {
+        return status;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
+                  "ACME0203: another module would answer this challenge "
+                  "with status %d", status);
+    apr_table_clear(r->headers_out);
+    apr_table_clear(r->err_headers_out);
+    return challenge_answer(r, keyauth, len);
+}
+
+void acme_http01_register(apr_pool_t *p)
+{
+    ap_hook_post_read_request(http01_post_read_request, NULL, NULL,
+                              APR_HOOK_REALLY_FIRST);
+    ap_hook_quick_handler(http01_quick_handler, NULL, NULL,
+                          APR_HOOK_REALLY_FIRST);
+}

@@ -1,0 +1,89 @@
+/*
+ * live_put: put or remove challenge tokens of a live segment by hand, for
+ * the tests.
+ *
+ *   live_put SEGMENT put TOKEN KEYAUTH SECONDS
+ *   live_put SEGMENT remove TOKEN
+ *   live_put SEGMENT generation
+ *   live_put SEGMENT many COUNT SECONDS     tokens token-0000000000000000 ...
+ *
+ * SECONDS until it expires; negative: it has expired already.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "acme_live.h"
+
+static apr_time_t until(const char *seconds)
+{
+    return apr_time_now() + apr_time_from_sec(strtol(seconds, NULL, 10));
+}
+
+static apr_status_t put_many(live_writer_t *writer, const char *count,
+                             const char *seconds)
+{
+    long i, n = strtol(count, NULL, 10);
+    apr_status_t rv = APR_SUCCESS;
+
+    for (i = 0; i < n && rv == APR_SUCCESS; i++) {
+        char token[32], keyauth[64];
+
+        apr_snprintf(token, sizeof(token), "token-%016ld", i);
+        apr_snprintf(keyauth, sizeof(keyauth), "%s.thumb", token);
+        rv = live_writer_token_put(writer, token, keyauth, until(seconds));
+    }
+    return rv;
+}
+
+static int act(live_writer_t *writer, int argc, const char *const *argv)
+{
+    apr_status_t rv = APR_EINVAL;
+    char buf[120];
+
+    if (argc == 6 && !strcmp(argv[2], "put")) {
+        rv = live_writer_token_put(writer, argv[3], argv[4], until(argv[5]));
+    }
+    else if (argc == 4 && !strcmp(argv[2], "remove")) {
+        rv = live_writer_token_remove(writer, argv[3]);
+    }
+    else if (argc == 5 && !strcmp(argv[2], "many")) {
+        rv = put_many(writer, argv[3], argv[4]);
+    }
+    else if (argc == 3 && !strcmp(argv[2], "generation")) {
+        printf("%" APR_UINT64_T_FMT "\n", live_writer_generation(writer));
+        rv = APR_SUCCESS;
+    }
+    if (rv != APR_SUCCESS) {
+        fprintf(stderr, "live_put: %s\n",
+                apr_strerror(rv, buf, sizeof(buf)));
+    }
+    return rv == APR_SUCCESS ? 0 : 1;
+}
+
+int main(int argc, const char *const *argv)
+{
+    live_writer_t *writer;
+    const char *error;
+    apr_pool_t *pool;
+    int status = 2;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    if (argc < 3) {
+        fprintf(stderr, "usage: live_put SEGMENT put|remove|many|generation"
+                " ...\n");
+    }
+    else if (live_writer_open(&writer, argv[1], &error, pool)) {
+        fprintf(stderr, "live_put: %s\n", error);
+    }
+    else {
+        status = act(writer, argc, argv);
+    }
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return status;
+}
