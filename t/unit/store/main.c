@@ -1,0 +1,15 @@
+/* The suites of support/store. */
+#include "unit.h"
+
+Suite *store_suite(void);
+Suite *account_suite(void);
+Suite *certificate_suite(void);
+Suite *order_suite(void);
+
+int main(void)
+{
+    Suite *suites[] = { store_suite(), account_suite(), certificate_suite(),
+                        order_suite(), NULL };
+
+    return unit_run(suites);
+}
