@@ -342,14 +342,25 @@ static void answer_help(int help, const cmd_verb_t *verb)
     }
 }
 
-/** Read what stands behind the verb. */
-static apr_status_t read_rest(cmd_t *cmd, const cmd_verb_t *verb,
-                              apr_getopt_t *os, int *phelp)
+static apr_getopt_t *begin(cmd_t *cmd, int argc, const char *const *argv,
+                           int interleave)
 {
+    apr_getopt_t *os;
+
+    apr_getopt_init(&os, cmd->pool, argc, argv);
+    os->errfn = keep_complaint;
+    os->errarg = &cmd->err;
+    os->interleave = interleave;
+    return os;
+}
+
+/** Read what stands behind the verb, which is argv[0] here. */
+static apr_status_t read_rest(cmd_t *cmd, const cmd_verb_t *verb, int argc,
+                              const char *const *argv, int *phelp)
+{
+    apr_getopt_t *os = begin(cmd, argc, argv, 1);
     apr_status_t rv;
 
-    os->interleave = 1;
-    os->ind++;
     rv = read_options(cmd, os, join(verb->options, cmd->pool), phelp);
     for (; rv == APR_SUCCESS && os->ind < os->argc; os->ind++) {
         APR_ARRAY_PUSH(cmd->args, const char *) = os->argv[os->ind];
@@ -361,15 +372,11 @@ apr_status_t cmd_parse(cmd_t *cmd, const cmd_verb_t **pverb, int argc,
                        const char *const *argv)
 {
     const cmd_verb_t *verb = NULL;
-    apr_getopt_t *os;
+    apr_getopt_t *os = begin(cmd, argc, argv, 0);
     apr_status_t rv;
     int help = 0;
 
     *pverb = NULL;
-    apr_getopt_init(&os, cmd->pool, argc, argv);
-    os->errfn = keep_complaint;
-    os->errarg = &cmd->err;
-    os->interleave = 0;
     rv = read_options(cmd, os, global_options, &help);
     if (rv == APR_SUCCESS && os->ind < argc) {
         verb = find_verb(argv[os->ind]);
@@ -378,7 +385,7 @@ apr_status_t cmd_parse(cmd_t *cmd, const cmd_verb_t **pverb, int argc,
                          "acmectl --help lists the verbs");
         }
         cmd->verb = verb->name;
-        rv = read_rest(cmd, verb, os, &help);
+        rv = read_rest(cmd, verb, argc - os->ind, argv + os->ind, &help);
     }
     if (rv != APR_SUCCESS) {
         return rv;

@@ -56,17 +56,20 @@ static void add_failure(run_t *run, const cmd_certificate_t *certificate,
         run->first = *err;
     }
     run->asked++;
+    if (strcmp(run->cmd->log_target, "stderr") != 0) {
+        base_log(BASE_LOG_ERROR, "%s: %s", certificate->id, err->message);
+    }
     cmd_result_add(run->cmd, certificate, "failed", err, outcome);
 }
 
 static void show_progress(void *baton, int job, const char *step)
 {
     run_t *run = baton;
+    const cmd_certificate_t *c = APR_ARRAY_IDX(run->certificates, job,
+                                               const cmd_certificate_t *);
 
-    display_progress(run->cmd->display,
-                     cmd_domain_name(APR_ARRAY_IDX(
-                         run->certificates, job,
-                         const cmd_certificate_t *)->domain), step);
+    base_log(BASE_LOG_INFO, "%s: %s", c->id, step);
+    display_progress(run->cmd->display, cmd_domain_name(c->domain), step);
 }
 
 /** The CA to be asked; a dry run goes to its staging directory, where one
@@ -157,13 +160,22 @@ static void plan_order(run_t *run, const cmd_order_t *order,
     add_order(run, order, ca);
 }
 
+/** 1 if httpd serves the certificate, so that it must be told of it. */
+static int is_served(cmd_t *cmd, const cmd_certificate_t *c)
+{
+    json_t *users = cmd_domain_users(cmd, c->domain);
+    int served = json_array_size(users) > 0 && !cmd->options.csr;
+
+    json_decref(users);
+    return served;
+}
+
 static void collect_one(run_t *run, int job)
 {
     cmd_t *cmd = run->cmd;
     const cmd_certificate_t *c = APR_ARRAY_IDX(run->certificates, job,
                                                const cmd_certificate_t *);
     const acme_result_t *result = &keeper_outcome(run->keeper, job)->result;
-    json_t *users;
 
     if (!cmd->options.dry_run) {
         cmd_ledger_record(run->ledger, c->id, &result->err,
@@ -174,11 +186,11 @@ static void collect_one(run_t *run, int job)
         return;
     }
     run->asked++;
-    run->issued += !cmd->options.dry_run;
-    users = cmd_domain_users(cmd, c->domain);
-    run->in_use += json_array_size(users) > 0 && !cmd->options.csr;
-    json_decref(users);
     cmd_result_add(cmd, c, "issued", NULL, result);
+    if (!cmd->options.dry_run) {
+        run->issued++;
+        run->in_use += is_served(cmd, c);
+    }
 }
 
 static void run_plan(run_t *run)
@@ -213,6 +225,9 @@ static void activate(run_t *run)
 {
     cmd_t *cmd = run->cmd;
 
+    if (cmd->options.dry_run) {
+        cmd_note(cmd, "this was a dry run: nothing was kept");
+    }
     if (run->issued) {
         json_object_set_new(cmd->result, "changed", json_true());
     }

@@ -30,6 +30,7 @@ display_t *display_open(const display_options_t *options, apr_pool_t *pool)
 
     display->options = *options;
     display->pool = pool;
+    display->opened = base_clock_system()->mono(base_clock_system());
     display->color = wants_color(options);
     display->terminal = isatty(fileno(options->err));
     return display;
@@ -48,13 +49,18 @@ void display_result(display_t *display, const json_t *result)
     fflush(display->options.out);
 }
 
+/* Progress is for what takes longer than this. */
+#define PATIENCE apr_time_from_sec(1)
+
 /* On a terminal one line is drawn again and again; elsewhere (a log, a
  * pipe) each step is a line of its own. */
 void display_progress(display_t *display, const char *name, const char *step)
 {
+    base_clock_t *clock = base_clock_system();
     FILE *err = display->options.err;
 
-    if (display->options.quiet) {
+    if (display->options.quiet
+        || clock->mono(clock) - display->opened < PATIENCE) {
         return;
     }
     if (display->terminal) {

@@ -8,6 +8,7 @@ struct display_t {
     display_options_t options;
     int color;               /**< escapes may be written to out */
     int terminal;            /**< err is a terminal: a line may be redrawn */
+    apr_time_t opened;       /**< mono clock */
     int drawn;               /**< a progress line stands on the terminal */
     apr_pool_t *pool;
 };
