@@ -3,7 +3,7 @@
  * stranger's bytes become a value.
  *
  * The validator is a declared strict subset of draft-07 over jansson and
- * PCRE2. An unknown keyword is an error when the schema is loaded, so no
+ * PCRE2 (README.md says which). An unknown keyword is an error when the schema is loaded, so no
  * keyword is ever silently ignored. All schemas of schemas/ are compiled
  * into the program (embed makes embedded.c); a schema's name is its path
  * below schemas/ without ".json", as "acme/order".
@@ -26,7 +26,8 @@ typedef struct schema_set_t schema_set_t;
  * Compile the schemas that are built into the program.
  *
  * @param pset  set on success; lives in result_pool
- * @return APR_SUCCESS; APR_EINVAL naming the schema and keyword at fault
+ * @return APR_SUCCESS; APR_EINVAL or APR_ENOTIMPL, as schema_compile, naming
+ *         schema, place and keyword at fault
  */
 apr_status_t schema_set_builtin(schema_set_t **pset, acme_err_t *err,
                                 apr_pool_t *result_pool);
@@ -48,11 +49,13 @@ apr_status_t schema_compile(schema_t **pschema, const char *text,
 const schema_t *schema_find(const schema_set_t *set, const char *name);
 
 /**
- * Check a value.
+ * Check a value. Any number of threads may use one schema at once.
+ * Source: draft-handrews-json-schema-validation-01.
  *
  * @param what  what it is, for the message ("the CA's order")
  * @return APR_SUCCESS; APR_EINVAL, err says where (JSON pointer), what was
- *         found and what was expected
+ *         found and what was expected; or that a bound of README.md was
+ *         reached, so that there is no verdict
  */
 apr_status_t schema_check(const schema_t *schema, const json_t *value,
                           const char *what, acme_err_t *err);

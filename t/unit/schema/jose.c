@@ -19,7 +19,7 @@ START_TEST(jws)
 {
     static const char good[] =
         "{\"protected\": \"eyJhbGciOiJFUzI1NiJ9\", \"payload\": \"e30\","
-        "\"signature\": \"" X "" Y "\"}";
+        "\"signature\": \"" X Y "\"}";
     static const change_t changes[] = {
         { "payload", "\"\"", NULL },
         { "protected", NULL, "no member \"protected\"" },
@@ -41,6 +41,23 @@ START_TEST(jws)
     };
 
     message_changes("jose/jws", good, changes);
+}
+END_TEST
+
+/* A payload may fill the message; its pattern costs one step. */
+START_TEST(jws_large)
+{
+    json_t *large = unit_json("{\"protected\": \"eyJhbGciOiJFUzI1NiJ9\","
+                              "\"signature\": \"" X Y "\"}");
+    static char payload[60001];
+
+    memset(payload, 'A', 60000);
+    json_object_set_new(large, "payload", json_string(payload));
+    unit_ok(schema_check(message_schema("jose/jws"), large, "it", &err));
+    payload[59999] = '=';
+    json_object_set_new(large, "payload", json_string(payload));
+    unit_fails(schema_check(message_schema("jose/jws"), large, "it", &err),
+               APR_EINVAL, "expected text that matches");
 }
 END_TEST
 
@@ -182,6 +199,7 @@ Suite *jose_suite(void)
     TCase *tc = unit_case(suite, "jose");
 
     tcase_add_test(tc, jws);
+    tcase_add_test(tc, jws_large);
     tcase_add_test(tc, jwk_ec);
     tcase_add_test(tc, jwk_rsa);
     tcase_add_test(tc, jwk_private);

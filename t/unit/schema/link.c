@@ -87,8 +87,8 @@ static const char *const circles[] = {
     "{\"if\": true, \"then\": {\"$ref\": \"#\"}}",
     "{\"if\": true, \"else\": {\"$ref\": \"#\"}}",
     "{\"dependencies\": {\"a\": {\"$ref\": \"#\"}}}",
-    "{\"definitions\": {\"a\": {\"$ref\": \"#/definitions/b\"},"
-    " \"b\": {\"$ref\": \"#/definitions/a\"}}}"
+    ("{\"definitions\": {\"a\": {\"$ref\": \"#/definitions/b\"},"
+     " \"b\": {\"$ref\": \"#/definitions/a\"}}}")
 };
 
 START_TEST(circular)
@@ -106,8 +106,8 @@ static const char *const descending[] = {
     "{\"items\": [{\"$ref\": \"#\"}]}",
     "{\"items\": [], \"additionalItems\": {\"$ref\": \"#\"}}",
     "{\"contains\": {\"$ref\": \"#\"}}",
-    "{\"definitions\": {\"a\": {\"items\": {\"$ref\": \"#\"}}},"
-    " \"allOf\": [{\"$ref\": \"#/definitions/a\"}]}"
+    ("{\"definitions\": {\"a\": {\"items\": {\"$ref\": \"#\"}}},"
+     " \"allOf\": [{\"$ref\": \"#/definitions/a\"}]}")
 };
 
 START_TEST(not_circular)
