@@ -158,4 +158,21 @@ END
     ok !-e $dir, 'so is the directory';
 }
 
+# A child that crashes fails the test, even one that does not look.
+{
+    my $script = $rig->write_file('crash.pl', <<"END");
+use lib '$FindBin::Bin/lib';
+use ACME::Rig; use ACME::Rig::Httpd;
+my \$rig = ACME::Rig->new;
+my \$httpd = ACME::Rig::Httpd->new(\$rig, without_acme => 1);
+\$httpd->write_config('');
+\$httpd->start;
+kill 'SEGV', (\$httpd->children)[0];
+ACME::Rig::wait_for(20, 'the parent to notice', sub { \$httpd->faults });
+END
+    my $r = $rig->run([$^X, $script]);
+    is $r->{status}, 1, 'a crash fails the test';
+    like $r->{err}, qr/exit signal Seg/, 'and is shown';
+}
+
 done_testing;

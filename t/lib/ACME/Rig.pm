@@ -30,6 +30,7 @@ use Time::HiRes qw(time sleep);
 
 our $TOP = Cwd::abs_path(dirname(__FILE__) . '/../../..');
 my @live;                       # rigs to close at the end
+my @faults;                     # what no test may leave unseen
 my $owner = $$;
 
 $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
@@ -39,6 +40,8 @@ END {
 
     if ($$ == $owner) {
         $_->finish for grep { defined } reverse @live;
+        print STDERR "# $_\n" for map { split /\n/ } @faults;
+        $status ||= 1 if @faults;
     }
     $? = $status;
 }
@@ -67,11 +70,12 @@ sub module_path
 
 sub acmectl_path { return $ENV{ACMECTL} || builddir() . '/acmectl' }
 
-# Where support/get-deps keeps what it fetched.
+# Where support/prepare keeps what it fetched.
 sub cache_dir
 {
     return $ENV{ACME_CACHE} if $ENV{ACME_CACHE};
-    return ($ENV{XDG_CACHE_HOME} || '/var/cache') . '/mod_acme';
+    my $home = $> == 0 ? '/var/cache' : ($ENV{HOME} // '/tmp') . '/.cache';
+    return ($ENV{XDG_CACHE_HOME} || $home) . '/mod_acme';
 }
 
 # Find a program: by an environment variable, in the cache, in PATH.
@@ -142,6 +146,9 @@ sub adopt
     weaken($part->{rig});
     return $part;
 }
+
+# A crash or a sanitizer's report: the test fails even if it does not look.
+sub fault { my ($self, $text) = @_; push @faults, $text if $text ne ''; return }
 
 # Leave the processes and the directory alone (support/demo --keep).
 sub disown { $_[0]{disowned} = 1; return }

@@ -35,7 +35,7 @@ sub new
         my $beside = "$ENV{PEBBLE}-challtestsrv";
         $self->{resolver} = $beside if -x $beside;
     }
-    die "Pebble is not installed: run support/get-deps\n"
+    die "Pebble is not installed: run support/prepare\n"
         if !$self->{pebble} || !$self->{resolver};
     @$self{qw(port management dns dns_management)} = $rig->ports(4);
     $rig->make_dir($self->{dir}, 0700);
