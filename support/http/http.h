@@ -36,8 +36,8 @@ typedef struct http_response_t {
     apr_array_header_t *links;     /**< of const char *: Link values */
     const char *body;              /**< NUL behind the last byte */
     apr_size_t body_len;           /**< bytes */
-    apr_interval_time_t elapsed;   /**< from sending to the reply's first
-                                        byte, connection set-up excluded */
+    apr_interval_time_t elapsed;   /**< from sending to the reply's end,
+                                        connection set-up excluded */
 } http_response_t;
 
 /**

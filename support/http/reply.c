@@ -186,14 +186,16 @@ void http_reply_finish(transfer_t *t, int status)
 {
     http_response_t *response = t->response;
     curl_off_t sent = 0;
-    curl_off_t first = 0;
+    curl_off_t total = 0;
 
     curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
-    curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
+    /* Not STARTTRANSFER: on a reused HTTP/2 connection libcurl counts the
+     * first byte sent. */
+    curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &total);
     links_compact(response->links);
     response->status = status;
     response->url = t->url;
     response->body = apr_pstrmemdup(t->pool, t->body ? t->body : "",
                                     response->body_len);
-    response->elapsed = first > sent ? first - sent : 0;
+    response->elapsed = total > sent ? total - sent : 0;
 }

@@ -4,8 +4,9 @@
 
 #include "store/store.h"
 
-/** Largest JSON file and largest PEM file of the store, bytes. */
+/** Largest files of the store, bytes. */
 #define STORE_JSON_MAX (4 * 1024 * 1024)
+#define STORE_CONFIG_MAX (64 * 1024 * 1024)
 #define STORE_PEM_MAX (512 * 1024)
 
 #define STORE_DIR_MODE 0700

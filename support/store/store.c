@@ -164,7 +164,11 @@ static apr_status_t probe(const char *dir, acme_err_t *err, apr_pool_t *pool)
     char *data = apr_pcalloc(pool, PROBE_SIZE);
     apr_status_t rv;
 
-    rv = base_file_write(path, data, PROBE_SIZE, STORE_FILE_MODE, err, pool);
+    /* What a run that was killed here left. */
+    rv = base_file_remove(path, err, pool);
+    if (rv == APR_SUCCESS) {
+        rv = base_file_create(path, data, PROBE_SIZE, STORE_FILE_MODE, err);
+    }
     if (rv == APR_SUCCESS) {
         rv = base_file_remove(path, err, pool);
     }
@@ -258,7 +262,15 @@ apr_status_t store_ledger_write(store_t *store, const json_t *ledger,
 apr_status_t store_config_write(store_t *store, const json_t *config,
                                 acme_err_t *err, apr_pool_t *scratch_pool)
 {
-    return base_json_write(store_path(store->dir, "config.json",
-                                      scratch_pool),
-                           config, STORE_FILE_MODE, err, scratch_pool);
+    const char *path = store_path(store->dir, "config.json", scratch_pool);
+    acme_err_t ignored = { 0 };
+    json_t *kept;
+
+    /* Most runs find what the last one kept. */
+    if (base_json_read(&kept, path, STORE_CONFIG_MAX, &ignored, scratch_pool,
+                       scratch_pool) == APR_SUCCESS
+        && json_equal(kept, config)) {
+        return APR_SUCCESS;
+    }
+    return base_json_write(path, config, STORE_FILE_MODE, err, scratch_pool);
 }
