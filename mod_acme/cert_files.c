@@ -73,10 +73,13 @@ typedef struct cert_files_t {
 } cert_files_t;
 
 static cert_files_t *present;
+/* Virtual hosts with the stand-in in this configuration. */
+static int standins;
 
 static apr_status_t present_forget(void *data)
 {
     present = NULL;
+    standins = 0;
     return APR_SUCCESS;
 }
 
@@ -164,12 +167,12 @@ static int store_look(server_rec *s)
     if (rc == -1 && errno == ENOENT) {
         return 0;
     }
-    if (rc == -1 || !S_ISDIR(st.st_mode)) {
+    if (rc == -1) {
         if (!present->quiet) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, rc == -1 ? errno : 0, s,
+            ap_log_error(APLOG_MARK, APLOG_ERR, errno, s,
                          "ACME0210: no certificate can be read from "
-                         "ACMEStoreDir %s: it is not a directory that can be "
-                         "read", dir);
+                         "ACMEStoreDir %s: make it a directory that the user "
+                         "who starts httpd can enter", dir);
         }
         return 0;
     }
@@ -336,6 +339,7 @@ static int add_cert_files(server_rec *s, apr_pool_t *p,
     APR_ARRAY_PUSH(cert_files, const char *) = standin;
     APR_ARRAY_PUSH(key_files, const char *) = standin;
     acme_server_conf(s)->standin = 1;
+    standins++;
     return OK;
 }
 
@@ -394,13 +398,14 @@ static int error_document_set(request_rec *r, int status)
 }
 
 /*
- * A host with the stand-in has nothing to say in earnest. http01.c's hook
- * comes first, so challenges are answered; an ErrorDocument of the admin's
- * is reached by an internal redirect, which must pass.
+ * A host with the stand-in has nothing to say in earnest. http01.c comes
+ * first, so challenges are answered; an ErrorDocument of the admin's is
+ * reached by an internal redirect, which must pass.
  */
-static int standin_quick_handler(request_rec *r, int lookup)
+int acme_standin_handle(request_rec *r, int lookup)
 {
-    if (!acme_server_conf(r->server)->standin || lookup || r->prev) {
+    if (!standins || !acme_server_conf(r->server)->standin || lookup
+        || r->prev) {
         return DECLINED;
     }
     apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
@@ -417,5 +422,4 @@ void acme_cert_files_register(apr_pool_t *p)
 {
     /* Last: whoever else has a real certificate for the host may give it. */
     ap_hook_ssl_add_cert_files(add_cert_files, NULL, NULL, APR_HOOK_LAST);
-    ap_hook_quick_handler(standin_quick_handler, NULL, NULL, APR_HOOK_FIRST);
 }

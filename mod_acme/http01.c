@@ -7,7 +7,9 @@
  * clients' challenge files keep working and the path is no way around them.
  *
  *   quick_handler      answers, before rewriting, proxying, access control
- *                      and caches; the connection stays open
+ *                      and caches; the connection stays open. One function
+ *                      for this and for hosts with the stand-in: two would
+ *                      cost every request twice
  *   post_read_request  runs before that, and other modules refuse or
  *                      redirect there. It asks them first. Only when one of
  *                      them objects to a challenge it answers at once, and
@@ -49,6 +51,14 @@ apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf)
     return rv;
 }
 
+/* 0 for nearly every request of a server's life: the cost of the module. */
+static inline int challenge_perhaps(const request_rec *r)
+{
+    const char *path = r->parsed_uri.path;
+
+    return path && path[0] == '/' && path[1] == '.';
+}
+
 /*
  * The token's key authorization in keyauth; 0 if the request is not ours.
  * parsed_uri.path is the path as the client sent it: httpd has not decoded
@@ -58,16 +68,11 @@ apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf)
 static apr_size_t challenge_find(request_rec *r, char *keyauth)
 {
     const char *path = r->parsed_uri.path;
-    const live_t *live;
+    const live_t *live = acme_state_get()->live;
 
-    /* Nearly every request ends here. */
-    if (!path || path[0] != '/' || path[1] != '.'
-        || strncmp(path, CHALLENGE_PREFIX, PREFIX_LEN)) {
-        return 0;
-    }
-    live = acme_state_get()->live;
     /* A forward proxy's client asks for another server's challenge. */
-    if (!live || r->proxyreq == PROXYREQ_PROXY) {
+    if (!live || r->proxyreq == PROXYREQ_PROXY
+        || strncmp(path, CHALLENGE_PREFIX, PREFIX_LEN)) {
         return 0;
     }
     path += PREFIX_LEN;
@@ -111,16 +116,22 @@ static int challenge_answer(request_rec *r, const char *keyauth,
     return DONE;
 }
 
-static int http01_quick_handler(request_rec *r, int lookup)
+static int challenge_handle(request_rec *r)
 {
     char keyauth[LIVE_KEYAUTH_MAX + 1];
-    apr_size_t len;
+    apr_size_t len = challenge_find(r, keyauth);
 
-    if (lookup) {
-        return DECLINED;
-    }
-    len = challenge_find(r, keyauth);
     return len > 0 ? challenge_answer(r, keyauth, len) : DECLINED;
+}
+
+static int quick_handler(request_rec *r, int lookup)
+{
+    int status = DECLINED;
+
+    if (challenge_perhaps(r) && !lookup) {
+        status = challenge_handle(r);
+    }
+    return status == DECLINED ? acme_standin_handle(r, lookup) : status;
 }
 
 /* Run the hook again without this function in it: would anybody object? */
@@ -138,7 +149,7 @@ static int others_ask(request_rec *r)
     return status;
 }
 
-static int http01_post_read_request(request_rec *r)
+static int challenge_defend(request_rec *r)
 {
     char keyauth[LIVE_KEYAUTH_MAX + 1];
     apr_size_t len = challenge_find(r, keyauth);
@@ -160,10 +171,14 @@ static int http01_post_read_request(request_rec *r)
     return challenge_answer(r, keyauth, len);
 }
 
+static int post_read_request(request_rec *r)
+{
+    return challenge_perhaps(r) ? challenge_defend(r) : DECLINED;
+}
+
 void acme_http01_register(apr_pool_t *p)
 {
-    ap_hook_post_read_request(http01_post_read_request, NULL, NULL,
+    ap_hook_post_read_request(post_read_request, NULL, NULL,
                               APR_HOOK_REALLY_FIRST);
-    ap_hook_quick_handler(http01_quick_handler, NULL, NULL,
-                          APR_HOOK_REALLY_FIRST);
+    ap_hook_quick_handler(quick_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

@@ -269,6 +269,13 @@ void acme_http01_register(apr_pool_t *p);
  */
 apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf);
 
+/**
+ * quick_handler's part for virtual hosts with the stand-in: 503 until their
+ * first certificate is there. Called for requests that are no challenge.
+ * @return HTTP_SERVICE_UNAVAILABLE or DECLINED
+ */
+int acme_standin_handle(request_rec *r, int lookup);
+
 /** Register the hooks that hand certificate files to mod_ssl. */
 void acme_cert_files_register(apr_pool_t *p);
 

@@ -1,10 +1,11 @@
 #include "unit.h"
 
 Suite *live_suite(void);
+Suite *pair_suite(void);
 
 int main(void)
 {
-    Suite *suites[] = { live_suite(), NULL };
+    Suite *suites[] = { live_suite(), pair_suite(), NULL };
 
     return unit_run(suites);
 }
