@@ -3,10 +3,10 @@
  * stranger's bytes become a value.
  *
  * The validator is a declared strict subset of draft-07 over jansson and
- * PCRE2 (README.md says which). An unknown keyword is an error when the schema is loaded, so no
- * keyword is ever silently ignored. All schemas of schemas/ are compiled
- * into the program (embed makes embedded.c); a schema's name is its path
- * below schemas/ without ".json", as "acme/order".
+ * PCRE2 (README.md says which). An unknown keyword is an error when the
+ * schema is loaded, so no keyword is ever silently ignored. All schemas of
+ * schemas/ are compiled into the program (embed makes embedded.c); a
+ * schema's name is its path below schemas/ without ".json", as "acme/order".
  */
 #ifndef ACME_SCHEMA_H
 #define ACME_SCHEMA_H
