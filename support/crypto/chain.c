@@ -1,0 +1,419 @@
+/*
+ * Chains as CAs send them: read them strictly, and decide whether they may
+ * be installed. Everything here was written by a stranger.
+ */
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <apr_strings.h>
+
+#include "crypto/internal.h"
+
+/* Clocks of CA and server may differ that much at the start of validity. */
+#define CLOCK_SKEW apr_time_from_sec(3600)
+
+/* Longest label of a foreign block that is worth showing. */
+#define LABEL_MAX 40
+
+static const char block_begin[] = "-----BEGIN CERTIFICATE-----";
+static const char block_end[] = "-----END CERTIFICATE-----";
+static const char any_begin[] = "-----BEGIN ";
+
+/* ----------------------------------------------------------------- read */
+
+/* A place in the text; at <= end always. */
+typedef struct scan_t {
+    const char *start;
+    const char *at;
+    const char *end;
+} scan_t;
+
+/* What stands between the lines of one block. */
+typedef struct block_t {
+    const char *body;
+    apr_size_t len;
+} block_t;
+
+static int is_white(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static int is_base64(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+        || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=';
+}
+
+/* Pass text if it is next, followed by white space or the end. */
+static int scan_line(scan_t *scan, const char *text)
+{
+    apr_size_t len = strlen(text);
+    const char *behind = scan->at + len;
+
+    if ((apr_size_t)(scan->end - scan->at) < len
+        || memcmp(scan->at, text, len) != 0
+        || (behind < scan->end && !is_white(*behind))) {
+        return 0;
+    }
+    scan->at = behind;
+    return 1;
+}
+
+static void scan_white(scan_t *scan)
+{
+    while (scan->at < scan->end && is_white(*scan->at)) {
+        scan->at++;
+    }
+}
+
+/* Say what stands where a CERTIFICATE block should begin. */
+static apr_status_t scan_stranger(const scan_t *scan, acme_err_t *err,
+                                  apr_pool_t *pool)
+{
+    apr_size_t left = (apr_size_t)(scan->end - scan->at);
+    apr_size_t len = strlen(any_begin);
+    const char *label = scan->at + len;
+    apr_size_t i;
+
+    if (left <= len || memcmp(scan->at, any_begin, len) != 0) {
+        return crypto_fail(err, APR_EINVAL, "the chain holds text beside "
+                           "its CERTIFICATE blocks, at byte %" APR_SIZE_T_FMT
+                           ": nothing of it is used; report it to the CA",
+                           (apr_size_t)(scan->at - scan->start));
+    }
+    left -= len;
+    for (i = 0; i < left && i < LABEL_MAX && label[i] != '-'; i++) {
+        continue;
+    }
+    return crypto_fail(err, APR_EINVAL, "the chain holds a \"%s\" block: "
+                       "only CERTIFICATE is allowed (RFC 8555 11.4), nothing "
+                       "of it is used; report it to the CA",
+                       crypto_printable((const unsigned char *)label, i,
+                                        pool));
+}
+
+/* The next block. @return APR_EOF behind the last one; APR_EINVAL */
+static apr_status_t scan_block(block_t *block, scan_t *scan,
+                               acme_err_t *err, apr_pool_t *pool)
+{
+    scan_white(scan);
+    if (scan->at == scan->end) {
+        return APR_EOF;
+    }
+    if (!scan_line(scan, block_begin)) {
+        return scan_stranger(scan, err, pool);
+    }
+    block->body = scan->at;
+    while (scan->at < scan->end
+           && (is_white(*scan->at) || is_base64(*scan->at))) {
+        scan->at++;
+    }
+    block->len = (apr_size_t)(scan->at - block->body);
+    if (!scan_line(scan, block_end)) {
+        return crypto_fail(err, APR_EINVAL, "a CERTIFICATE block of the "
+                           "chain is broken at byte %" APR_SIZE_T_FMT ": try "
+                           "again, then report it to the CA",
+                           (apr_size_t)(scan->at - scan->start));
+    }
+    return APR_SUCCESS;
+}
+
+/* A block's bytes. @return their number; -1 if it is no base64 */
+static long block_decode(unsigned char **pder, const block_t *block,
+                         apr_pool_t *pool)
+{
+    EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
+    long total = -1;
+    int rest = 0;
+    int len = 0;
+
+    *pder = apr_palloc(pool, block->len + 1);
+    if (ctx) {
+        EVP_DecodeInit(ctx);
+        if (EVP_DecodeUpdate(ctx, *pder, &len,
+                             (const unsigned char *)block->body,
+                             (int)block->len) >= 0
+            && EVP_DecodeFinal(ctx, *pder + len, &rest) >= 0) {
+            total = (long)len + rest;
+        }
+    }
+    EVP_ENCODE_CTX_free(ctx);
+    return total;
+}
+
+static apr_status_t cert_free(void *baton)
+{
+    X509_free(baton);
+    return APR_SUCCESS;
+}
+
+static apr_status_t block_cert(crypto_cert_t **pcert, const block_t *block,
+                               int number, acme_err_t *err, apr_pool_t *pool)
+{
+    const unsigned char *end = NULL;
+    unsigned char *der;
+    X509 *x509 = NULL;
+    long len;
+
+    len = block_decode(&der, block, pool);
+    if (len > 0) {
+        end = der;
+        x509 = d2i_X509(NULL, &end, len);
+    }
+    if (!x509 || end != der + len) {
+        X509_free(x509);
+        return crypto_fail(err, APR_EINVAL, "CERTIFICATE block %d of the "
+                           "chain is no certificate: try again, then report "
+                           "it to the CA", number);
+    }
+    apr_pool_cleanup_register(pool, x509, cert_free, apr_pool_cleanup_null);
+    *pcert = apr_palloc(pool, sizeof(**pcert));
+    (*pcert)->x509 = x509;
+    return APR_SUCCESS;
+}
+
+/* All blocks of a text, at least one, at most CRYPTO_CHAIN_CERTS_MAX. */
+static apr_status_t scan_chain(apr_array_header_t *certs, scan_t *scan,
+                               acme_err_t *err, apr_pool_t *pool)
+{
+    block_t block = { NULL, 0 };
+    crypto_cert_t *cert = NULL;
+    apr_status_t rv;
+
+    while ((rv = scan_block(&block, scan, err, pool)) == APR_SUCCESS) {
+        if (certs->nelts == CRYPTO_CHAIN_CERTS_MAX) {
+            return crypto_fail(err, APR_EINVAL, "the chain has more than %d "
+                               "certificates: report it to the CA",
+                               CRYPTO_CHAIN_CERTS_MAX);
+        }
+        rv = block_cert(&cert, &block, certs->nelts + 1, err, pool);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        APR_ARRAY_PUSH(certs, crypto_cert_t *) = cert;
+    }
+    if (rv != APR_EOF) {
+        return rv;
+    }
+    if (certs->nelts == 0) {
+        return crypto_fail(err, APR_EINVAL, "the chain is empty: try again, "
+                           "then report it to the CA");
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t crypto_chain_read(apr_array_header_t **pcerts, const char *pem,
+                               apr_size_t len, acme_err_t *err,
+                               apr_pool_t *result_pool)
+{
+    apr_array_header_t *certs;
+    apr_status_t rv;
+    scan_t scan;
+
+    if (len > CRYPTO_CHAIN_MAX) {
+        return crypto_fail(err, APR_EINVAL, "the chain is larger than %d "
+                           "bytes: report it to the CA", CRYPTO_CHAIN_MAX);
+    }
+    scan.start = scan.at = pem;
+    scan.end = pem + len;
+    certs = apr_array_make(result_pool, 4, sizeof(crypto_cert_t *));
+    ERR_clear_error();
+    rv = scan_chain(certs, &scan, err, result_pool);
+    if (rv == APR_SUCCESS) {
+        *pcerts = certs;
+    }
+    return rv;
+}
+
+/* ---------------------------------------------------------------- check */
+
+static const crypto_cert_t *cert_at(const apr_array_header_t *certs, int i)
+{
+    return APR_ARRAY_IDX(certs, i, const crypto_cert_t *);
+}
+
+static apr_status_t check_key(const crypto_cert_t *leaf,
+                              const crypto_key_t *key, acme_err_t *err)
+{
+    const EVP_PKEY *evp = X509_get0_pubkey(leaf->x509);
+
+    if (!evp || EVP_PKEY_eq(evp, key->evp) != 1) {
+        ERR_clear_error();
+        return crypto_fail(err, APR_EINVAL, "the certificate is for another "
+                           "key than the one of the request: order it again, "
+                           "then report it to the CA");
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t check_times(const crypto_cert_t *leaf, apr_time_t now,
+                                acme_err_t *err, apr_pool_t *pool)
+{
+    apr_time_t from;
+    apr_time_t to;
+    apr_status_t rv = crypto_cert_times(&from, &to, leaf, err);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (from >= to) {
+        return crypto_fail(err, APR_EINVAL, "the certificate's validity ends "
+                           "(%s) before it begins: report it to the CA",
+                           base_time_text(to, pool));
+    }
+    if (now + CLOCK_SKEW < from) {
+        return crypto_fail(err, APR_EINVAL, "the certificate is not valid "
+                           "before %s: check this server's clock",
+                           base_time_text(from, pool));
+    }
+    if (now >= to) {
+        return crypto_fail(err, APR_EINVAL, "the certificate expired at %s: "
+                           "check this server's clock, then order it again",
+                           base_time_text(to, pool));
+    }
+    return APR_SUCCESS;
+}
+
+/* names in lower case; copies. */
+static apr_array_header_t *names_lower(const apr_array_header_t *names,
+                                       apr_pool_t *pool)
+{
+    apr_array_header_t *lower = apr_array_make(pool, names->nelts + 1,
+                                               sizeof(char *));
+    int i;
+
+    for (i = 0; i < names->nelts; i++) {
+        APR_ARRAY_PUSH(lower, char *) =
+            crypto_lower(apr_pstrdup(pool, APR_ARRAY_IDX(names, i,
+                                                         const char *)));
+    }
+    return lower;
+}
+
+/* The first of a's names that b lacks. @return NULL if there is none */
+static const char *names_missing(const apr_array_header_t *a,
+                                 const apr_array_header_t *b)
+{
+    int i;
+
+    for (i = 0; i < a->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(a, i, const char *);
+
+        if (!crypto_names_have(b, name)) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+static apr_status_t check_names(const crypto_cert_t *leaf,
+                                const apr_array_header_t *names,
+                                acme_err_t *err, apr_pool_t *pool)
+{
+    const apr_array_header_t *wanted = names_lower(names, pool);
+    apr_array_header_t *found;
+    const char *name;
+    int others = 0;
+    apr_status_t rv;
+
+    rv = crypto_cert_names(&found, &others, leaf, err, pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    name = names_missing(wanted, found);
+    if (name) {
+        return crypto_fail(err, APR_EINVAL, "the certificate lacks %s, which "
+                           "was ordered: order it again, then report it to "
+                           "the CA", name);
+    }
+    name = names_missing(found, wanted);
+    if (name) {
+        return crypto_fail(err, APR_EINVAL, "the certificate names %s, which "
+                           "was not ordered: report it to the CA", name);
+    }
+    if (others) {
+        return crypto_fail(err, APR_EINVAL, "the certificate names more than "
+                           "domains, which was not ordered: report it to the "
+                           "CA");
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t check_twice(const apr_array_header_t *certs,
+                                acme_err_t *err)
+{
+    int i;
+    int j;
+
+    for (i = 0; i < certs->nelts; i++) {
+        for (j = i + 1; j < certs->nelts; j++) {
+            if (X509_cmp(cert_at(certs, i)->x509, cert_at(certs, j)->x509)
+                == 0) {
+                return crypto_fail(err, APR_EINVAL, "certificates %d and %d "
+                                   "of the chain are the same one: report it "
+                                   "to the CA", i + 1, j + 1);
+            }
+        }
+    }
+    return APR_SUCCESS;
+}
+
+/* 1 if issuer is a CA, has the name subject asks for, and signed it. */
+static int cert_signs(const crypto_cert_t *issuer,
+                      const crypto_cert_t *subject)
+{
+    EVP_PKEY *evp = X509_get0_pubkey(issuer->x509);
+
+    return evp && X509_check_ca(issuer->x509)
+        && X509_check_issued(issuer->x509, subject->x509) == X509_V_OK
+        && X509_verify(subject->x509, evp) == 1;
+}
+
+/* RFC 8555 9.1 (RFC 8446 4.4.2): each one certifies the one before it. */
+static apr_status_t check_order(const apr_array_header_t *certs,
+                                acme_err_t *err)
+{
+    int i;
+
+    for (i = 0; i + 1 < certs->nelts; i++) {
+        if (!cert_signs(cert_at(certs, i + 1), cert_at(certs, i))) {
+            return crypto_fail(err, APR_EINVAL, "certificate %d of the chain "
+                               "is not issued by certificate %d: report it "
+                               "to the CA or choose another chain",
+                               i + 1, i + 2);
+        }
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t crypto_chain_check(const apr_array_header_t *certs,
+                                const crypto_key_t *key,
+                                const apr_array_header_t *names,
+                                apr_time_t now, acme_err_t *err,
+                                apr_pool_t *scratch_pool)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    if (certs->nelts == 0) {
+        return crypto_fail(err, APR_EINVAL, "the chain is empty: try again, "
+                           "then report it to the CA");
+    }
+    ERR_clear_error();
+    if (key) {
+        rv = check_key(cert_at(certs, 0), key, err);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = check_names(cert_at(certs, 0), names, err, scratch_pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = check_times(cert_at(certs, 0), now, err, scratch_pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = check_twice(certs, err);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = check_order(certs, err);
+    }
+    return rv;
+}
