@@ -483,8 +483,8 @@ static void accepted(acme_request_t *request)
                                request->schema, response->body,
                                response->body_len, &request->err,
                                request->try_pool) != APR_SUCCESS) {
-        base_err_wrap(&request->err, "%s: the CA's reply from %s",
-                      request->what, request->url);
+        base_err_wrap(&request->err, "%s from %s", request->what,
+                      request->url);
     }
     end_now(request);
 }

@@ -350,6 +350,10 @@ static int admit(rig_t *rig, serving_t *s)
     int number = 0, by_key = s->resource == 2 || s->resource == 10;
 
     if (strcmp(s->http->method, "POST")) {
+        if (s->resource >= 2) {
+            problem(s, 404, "malformed");
+            s->response->replay_nonce = NULL;
+        }
         return s->resource < 2;
     }
     kid = json_string_value(json_object_get(s->jws, "kid"));
@@ -751,16 +755,38 @@ acme_engine_t *rig_engine(rig_t *rig)
     return engine;
 }
 
+void rig_ok(const acme_result_t *result)
+{
+    ck_assert_msg(result->err.status == APR_SUCCESS, "%s",
+                  result->err.message);
+}
+
+void rig_fails(const acme_result_t *result, base_exit_t status,
+               const char *text)
+{
+    ck_assert_int_ne(result->err.status, APR_SUCCESS);
+    ck_assert_msg(result->err.exit == status, "exit %d: %s",
+                  (int)result->err.exit, result->err.message);
+    ck_assert_msg(strstr(result->err.message, text) != NULL,
+                  "wanted \"%s\", got \"%s\"", text, result->err.message);
+}
+
+void rig_run(rig_t *rig, acme_engine_t *engine)
+{
+    acme_err_t e = { 0 };
+
+    ck_assert_msg(acme_engine_run(engine, &e) == APR_SUCCESS, "%s",
+                  e.message);
+    ck_assert_int_eq(rig->challenges_up, 0);
+}
+
 const acme_result_t *rig_order(rig_t *rig, const char *names)
 {
     acme_engine_t *engine = rig_engine(rig);
-    acme_err_t e = { 0 };
 
     acme_engine_order(engine, 0, rig_job(rig, names));
-    ck_assert_msg(acme_engine_run(engine, &e) == APR_SUCCESS, "%s",
-                  e.message);
+    rig_run(rig, engine);
     ck_assert_int_eq(rig->done_count[0], 1);
-    ck_assert_int_eq(rig->challenges_up, 0);
     return &rig->results[0];
 }
 

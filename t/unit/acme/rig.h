@@ -122,6 +122,15 @@ const acme_result_t *rig_order(rig_t *rig, const char *names);
 const acme_result_t *rig_order_rules(rig_t *rig, const char *names,
                                      const rig_rule_t *rules);
 
+/** Assert that a job succeeded / ended with this exit status and says
+ *  text. */
+void rig_ok(const acme_result_t *result);
+void rig_fails(const acme_result_t *result, base_exit_t status,
+               const char *text);
+
+/** Run an engine whose jobs the test added itself. */
+void rig_run(rig_t *rig, acme_engine_t *engine);
+
 /** Requests the CA got for a resource. */
 int rig_count(const rig_t *rig, const char *resource);
 
