@@ -409,6 +409,9 @@ void acme_authz_deactivate_step(acme_job_t *job);
 /** How many authorizations are known to be pending. */
 int acme_authz_pending(const acme_job_t *job);
 
+/** The order tells that all of them are valid. */
+void acme_authz_all_valid(acme_job_t *job);
+
 /** Choose the challenge: the first of the job's types that is offered. */
 apr_status_t acme_challenge_choose(acme_authz_t *authz,
                                    const json_t *challenges,

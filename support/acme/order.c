@@ -182,6 +182,10 @@ apr_status_t acme_order_update(acme_job_t *job, const json_t *message,
                             "(RFC 8555 7.1.6)", status);
     }
     order->status = acme_status_parse(status);
+    if (order->status != ACME_PENDING && order->status < ACME_INVALID) {
+        /* RFC 8555 7.1.6: it got there by valid authorizations alone. */
+        acme_authz_all_valid(job);
+    }
     if (order->status == ACME_INVALID && json_is_object(problem)) {
         acme_problem_object(&order->why, problem, "the CA gave the order up",
                             NULL, scratch_pool);

@@ -259,7 +259,7 @@ static void serve_new_order(rig_t *rig, serving_t *s)
                        identifier) {
         apr_cpystrn(order->names[i], json_string_value(
                     json_object_get(identifier, "value")), 64);
-        order->authz[i] = "pending";
+        order->authz[i] = rig->valid_at_once ? "valid" : "pending";
         order->count++;
     }
     json_decref(payload);
@@ -397,9 +397,11 @@ static void apply(const rig_rule_t *rule, serving_t *s)
         json_t *patch = json_loads(rule->patch, 0, NULL);
 
         ck_assert_ptr_nonnull(patch);
-        json_object_update(json, patch);
+        if (json) {
+            json_object_update(json, patch);
+            body_set(s, json);
+        }
         json_decref(patch);
-        body_set(s, json);
     }
     if (rule->content_type) {
         response->content_type = rule->content_type;
@@ -437,8 +439,10 @@ static void reply_make(rig_t *rig, serving_t *s, const rig_rule_t *rule)
 
 static void log_add(rig_t *rig, const char *resource)
 {
-    rig->log = apr_pstrcat(rig->pool, rig->log, *rig->log ? " " : "",
-                           resource, NULL);
+    if (!rig->quiet) {
+        rig->log = apr_pstrcat(rig->pool, rig->log, *rig->log ? " " : "",
+                               resource, NULL);
+    }
 }
 
 static apr_status_t rig_submit(http_transport_t *transport,

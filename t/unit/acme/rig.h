@@ -66,6 +66,7 @@ typedef struct rig_t {
     const char *retry_after;          /**< in replies to looks; nullable */
     const char *offers;               /**< challenge types, space between */
     const char *error;                /**< validation error type; nullable */
+    int valid_at_once;                /**< orders need no validation */
     int no_terms;                     /**< has no terms of service */
     const char *order_base;           /**< origin of URLs in orders */
 
@@ -78,6 +79,7 @@ typedef struct rig_t {
     int nonce_serial;
     unsigned int seed;
     int count_of[16];                 /**< requests by resource */
+    int quiet;                        /**< writes no log */
     char *log;                        /**< resources in order of arrival */
     int open_now, open_max;           /**< orders without a certificate */
     int bad_requests;                 /**< badly signed or unsigned ones */
