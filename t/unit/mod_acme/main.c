@@ -1,11 +1,14 @@
 #include "unit.h"
 
 Suite *live_suite(void);
+Suite *live_table_suite(void);
 Suite *pair_suite(void);
 
 int main(void)
 {
-    Suite *suites[] = { live_suite(), pair_suite(), NULL };
+    Suite *suites[] = {
+        live_suite(), live_table_suite(), pair_suite(), NULL
+    };
 
     return unit_run(suites);
 }
