@@ -120,7 +120,7 @@ sub new
     $self = bless {
         dir => $opt{dir} // File::Temp::tempdir('acme-rig-XXXXXX',
                                                 TMPDIR => 1),
-        keep => $opt{keep} // $ENV{KEEP},
+        keep => $opt{keep} // $ENV{KEEP}, session => $opt{session},
         pids => {}, parts => [], owner => $$,
     }, $class;
     make_path($self->{dir});
@@ -151,7 +151,14 @@ sub adopt
 sub fault { my ($self, $text) = @_; push @faults, $text if $text ne ''; return }
 
 # Leave the processes and the directory alone (support/demo --keep).
-sub disown { $_[0]{disowned} = 1; return }
+# Returns the process ids of what goes on running, httpds not included.
+sub disown
+{
+    my ($self) = @_;
+
+    $self->{disowned} = 1;
+    return sort { $a <=> $b } keys %{$self->{pids}};
+}
 
 sub finish
 {
@@ -278,7 +285,8 @@ sub _is_free
 # ------------------------------------------------------------- processes
 
 # Start a program in the background. Options: env (hash, undef removes a
-# variable), log (file for both outputs), dir. Returns its process id.
+# variable), log (file for both outputs), dir, session (1: its own, so that
+# it outlives the terminal). Returns its process id.
 sub spawn
 {
     my ($self, $cmd, %opt) = @_;
@@ -289,6 +297,7 @@ sub spawn
         _redirect('<', '/dev/null', '>>', $log, $log);
         _child_env($opt{env});
         chdir $opt{dir} if $opt{dir};
+        POSIX::setsid() if $opt{session} // $self->{session};
         $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
         { no warnings 'exec'; exec { $cmd->[0] } @$cmd; }
         print STDERR "cannot run $cmd->[0]: $!\n";
@@ -344,7 +353,8 @@ sub spawn_sub
     return $pid;
 }
 
-# Run a program to its end. Options: env, dir, input, timeout (60 s), user.
+# Run a program to its end. Options: env, dir, input, timeout (60 s), user,
+# show (1: its outputs are ours instead of being kept).
 # Returns { status (exit code; 128+n for signal n), out, err, seconds,
 # cpu (user+system seconds of it and its children), timeout }.
 sub run
@@ -359,7 +369,12 @@ sub run
     unlink $out, $err;
     $pid = fork() // die "cannot fork: $!\n";
     if ($pid == 0) {
-        _redirect('<', $input, '>', $out, $err);
+        if ($opt{show}) {
+            open STDIN, '<', $input or POSIX::_exit(126);
+        }
+        else {
+            _redirect('<', $input, '>', $out, $err);
+        }
         _child_env($opt{env});
         chdir $opt{dir} if $opt{dir};
         _become($opt{user}) if $opt{user};

@@ -1,0 +1,87 @@
+#!/usr/bin/perl
+
+# What a newcomer sees first: the demo obtains certificates for three sites
+# and shows them, cleans up, can be left running and ended.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use JSON::PP ();
+
+use ACME::Rig;
+
+ACME::Rig::skip_unless_able(qw(openssl pebble pebble-challtestsrv));
+plan skip_all => 'needs acmectl, which is not built'
+    if !-x ACME::Rig::acmectl_path();
+
+my $rig = ACME::Rig->new;
+my $state = $rig->path('demo.json');
+
+sub demo
+{
+    return $rig->run([$^X, "$FindBin::Bin/../support/demo.pl", @_],
+        env => { ACME_DEMO_STATE => $state, KEEP => undef }, timeout => 120);
+}
+
+# It ends well, every name is verified, and nothing of it stays.
+{
+    my $r = demo();
+    is $r->{status}, 0, 'the demo ends with 0' or diag $r->{out}, $r->{err};
+    my ($before, $after) = split /What is served now/, $r->{out};
+    my @before = $before =~ /^(\S+\.test) +503 +no /mg;
+    my @rows = $after =~ /^(\S+\.test) +200 +yes +.*Pebble .*\d{4}-\d\d/mg;
+    is_deeply \@before, [qw(blog.test shop.test www.shop.test wiki.test)],
+        'stand-ins before';
+    is_deeply \@rows, \@before, 'trusted certificates after';
+    like $after, qr/^shop\.test .* shop\.test www\.shop\.test /m,
+        'one certificate has two names';
+    my ($dir) = $r->{out} =~ m{\((/\S+)/httpd/conf/httpd\.conf\)};
+    ok $dir && !-e $dir, 'its directory is gone';
+    my ($pid) = $r->{out} =~ /httpd: process (\d+)/;
+    ok $pid && !ACME::Rig::exists_pid($pid), 'so is its httpd';
+    ok !-e $state, 'and nothing is noted as running';
+}
+
+# Kept, it serves on; a second one is refused; it is ended by its note.
+{
+    my $r = demo('--keep');
+    is $r->{status}, 0, 'the demo with --keep';
+    my $note = JSON::PP->new->decode($rig->read_file($state));
+    my @pids = @{$note->{pids}};
+    is scalar(grep { ACME::Rig::exists_pid($_) } @pids), 3,
+        'httpd, the CA and the resolver run on';
+    my ($port) = $r->{out} =~ /https on port (\d+)/;
+    is ACME::Rig::fetch($port, 'wiki.test', tls => 1,
+        ca => "$note->{dir}/pebble/roots.pem")->{body}, "This is wiki.test.\n",
+        'and serve';
+    $r = demo();
+    isnt $r->{status}, 0, 'no second one beside it';
+    like $r->{err}, qr/running already; end it by: sh support\/demo --stop/,
+        'and it says what to do';
+    is demo('--stop')->{status}, 0, '--stop';
+    ok !(grep { ACME::Rig::exists_pid($_) } @pids), 'all have ended';
+    ok !-e $note->{dir}, 'the directory is gone';
+    like demo('--stop')->{out}, qr/No demo was left running/,
+        '--stop again finds nothing';
+}
+
+# A note that outlived its processes neither stops strangers nor a new demo.
+{
+    my $dir = $rig->make_dir('acme-rig-x');
+    $rig->write_file($state, JSON::PP->new->encode(
+        { dir => $dir, pids => [$$] }));
+    is demo('--stop')->{status}, 0, '--stop with a stale note';
+    ok ACME::Rig::exists_pid($$), 'kills nobody else';
+}
+
+# An option it does not know, or an ordinary user: a sentence.
+{
+    my $r = $rig->run(['sh', "$FindBin::Bin/../support/demo", '--what']);
+    is $r->{status}, 2, 'an unknown option';
+    like $r->{out}, qr/sh support\/demo \[--keep\]/, 'shows the usage';
+}
+
+done_testing;
