@@ -16,7 +16,8 @@ use ACME::Rig;
 
 # Those that drive most of the module and of the helper.
 my @TESTS = grep { -e "$FindBin::Bin/$_" }
-    qw(config.t dump.t http01.t serving.t issue.t badinput.t);
+    qw(config.t dump.t http01.t serving.t demo.t issue.t renew.t revoke.t
+       badinput.t);
 
 ACME::Rig::skip_unless_able();
 my $build = $ENV{ACME_SANITIZED} // "$ACME::Rig::TOP/build/sanitized";
