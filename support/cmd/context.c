@@ -45,6 +45,7 @@ apr_status_t cmd_read_config(cmd_t *cmd)
     }
     if (rv == APR_SUCCESS) {
         cmd->config = config;
+        cmd->httpd.server = server_string(cmd, "binary");
     }
     return rv;
 }

@@ -2,10 +2,28 @@
  * main.c: from argv to exit status.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include <apr_strings.h>
 
 #include "cmd/internal.h"
+
+/** apachectl beside httpd, where there is one: it brings the environment
+ *  that a configuration may need (Debian's needs it); else httpd. */
+static const char *default_httpd(apr_pool_t *pool)
+{
+    const char *slash = strrchr(ACMECTL_HTTPD, '/');
+    const char *ctl;
+
+    if (!slash) {
+        return ACMECTL_HTTPD;
+    }
+    ctl = apr_pstrcat(pool, apr_pstrndup(pool, ACMECTL_HTTPD,
+                                         (apr_size_t)(slash
+                                                      - ACMECTL_HTTPD)),
+                      "/apachectl", NULL);
+    return access(ctl, X_OK) == 0 ? ctl : ACMECTL_HTTPD;
+}
 
 static cmd_t *make_cmd(apr_pool_t *pool)
 {
@@ -14,7 +32,7 @@ static cmd_t *make_cmd(apr_pool_t *pool)
     cmd->pool = pool;
     cmd->args = apr_array_make(pool, 8, sizeof(const char *));
     cmd->defines = apr_array_make(pool, 4, sizeof(const char *));
-    cmd->httpd.binary = ACMECTL_HTTPD;
+    cmd->httpd.binary = default_httpd(pool);
     cmd->httpd.defines = cmd->defines;
     cmd->log_target = "stderr";
     cmd->log_level = BASE_LOG_WARN;

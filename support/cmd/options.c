@@ -19,7 +19,7 @@ enum {
 };
 
 static const apr_getopt_option_t global_options[] = {
-    { "httpd", OPT_HTTPD, 1, "the httpd binary" },
+    { "httpd", OPT_HTTPD, 1, "the httpd binary, or apachectl" },
     { NULL, 'd', 1, "ServerRoot, as httpd's -d" },
     { NULL, 'f', 1, "configuration file, as httpd's -f" },
     { NULL, 'D', 1, "define NAME, as httpd's -D" },

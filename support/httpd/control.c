@@ -124,12 +124,13 @@ apr_status_t httpd_graceful(const httpd_args_t *args, const char *pid_file,
                             void *baton, apr_interval_time_t deadline,
                             acme_err_t *err, apr_pool_t *scratch_pool)
 {
+    const char *server = args->server ? args->server : args->binary;
     unsigned long long before;
     char buf[200];
     pid_t pid;
     apr_status_t rv;
 
-    rv = httpd_running(&pid, pid_file, args->binary, err, scratch_pool);
+    rv = httpd_running(&pid, pid_file, server, err, scratch_pool);
     if (rv == APR_SUCCESS) {
         rv = httpd_configtest(args, err, scratch_pool);
     }
@@ -143,6 +144,6 @@ apr_status_t httpd_graceful(const httpd_args_t *args, const char *pid_file,
                             "cannot restart httpd (pid %ld): %s", (long)pid,
                             base_strerror(rv, buf, sizeof(buf)));
     }
-    return watch(pid, pid_file, args->binary, generation, baton, before,
+    return watch(pid, pid_file, server, generation, baton, before,
                  deadline, err, scratch_pool);
 }

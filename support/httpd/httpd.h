@@ -10,7 +10,10 @@
 
 /** How httpd is called. Borrowed. */
 typedef struct httpd_args_t {
-    const char *binary;              /**< absolute path */
+    const char *binary;              /**< absolute path; may be apachectl,
+                                          which hands its arguments on */
+    const char *server;              /**< nullable: the program that runs
+                                          as server, where binary is not */
     const char *root;                /**< nullable: -d */
     const char *config;              /**< nullable: -f */
     const apr_array_header_t *defines;  /**< of const char *: -D; nullable */
