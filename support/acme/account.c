@@ -153,6 +153,7 @@ static void register_account(acme_server_t *server, acme_job_t *job)
         settle(server, &err);
         return;
     }
+    acme_job_progress(job, "making the account");
     server->account_state = ACME_SHARED_BUSY;
     request = acme_request_make(server, job, NULL, "making the account",
                                 registered, NULL);

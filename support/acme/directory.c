@@ -106,6 +106,7 @@ static void fetch(acme_server_t *server, acme_job_t *job,
 {
     acme_request_t *request;
 
+    acme_job_progress(job, "reading the CA's directory");
     server->directory_state = ACME_SHARED_BUSY;
     request = acme_request_make(server, job, NULL,
                                 "reading the CA's directory", done, NULL);

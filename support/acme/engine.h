@@ -325,6 +325,8 @@ void acme_job_fail_host(acme_job_t *job, apr_status_t rv, acme_err_t *err,
 void acme_job_end(acme_job_t *job);
 /** Make the step of each job of server that stands in state. */
 void acme_job_wake(acme_server_t *server, acme_state_t state);
+/** Tell people what job does. */
+void acme_job_progress(acme_job_t *job, const char *step);
 
 /* ----------------------------------------------------------- order, authz */
 

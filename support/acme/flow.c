@@ -34,7 +34,7 @@ typedef void step_fn(acme_job_t *job);
 
 /* What is done on entering a state, and how people call it. */
 static const struct {
-    const char *progress;     /* NULL: nothing to tell */
+    const char *name;         /* NULL: has none */
     step_fn *step;
 } flow[] = {
     [ACME_STATE_QUEUED] = { NULL, NULL },
@@ -66,15 +66,22 @@ static const struct {
 
 /* ------------------------------------------------------------------- going */
 
-static void progress(acme_job_t *job, const char *step)
+void acme_job_progress(acme_job_t *job, const char *step)
 {
     job->engine->host->progress(job->engine->host, job->number, step);
 }
 
+/* Most jobs only pass through what the jobs of a server share; who really
+ * asks for it tells so himself. */
+static int is_shared(acme_state_t state)
+{
+    return state == ACME_STATE_DIRECTORY || state == ACME_STATE_ACCOUNT;
+}
+
 void acme_job_go(acme_job_t *job, acme_state_t state)
 {
-    if (state != job->state && flow[state].progress) {
-        progress(job, flow[state].progress);
+    if (state != job->state && !is_shared(state)) {
+        acme_job_progress(job, flow[state].name);
     }
     job->state = state;
     flow[state].step(job);
@@ -160,7 +167,7 @@ static void overdue(void *baton)
     base_err_clear(&err);
     base_err_set(&err, APR_TIMEUP, BASE_EXIT_BUSY,
                  "%s: not done within %d s; try again later%s",
-                 flow[job->state].progress,
+                 flow[job->state].name,
                  (int)apr_time_sec(job->engine->options.order_deadline),
                  job->order ? ", the same order is then taken up" : "");
     acme_job_fail(job, &err);
@@ -210,7 +217,7 @@ static void clean_up(acme_job_t *job)
         base_err_append(&job->err, "%s", one.message);
     }
     else {
-        progress(job, one.message);
+        acme_job_progress(job, one.message);
     }
 }
 

@@ -34,8 +34,8 @@ static apr_status_t protected_header(const char **ptext,
                             "has no valid text", to_sign->url);
     }
     base_json_own(header, pool);
-    rv = schema_message_write(&bytes, schemas, "jose/protected-header", header, err,
-                              pool);
+    rv = schema_message_write(&bytes, schemas, "jose/protected-header",
+                              header, err, pool);
     if (rv == APR_SUCCESS) {
         *ptext = base_b64url_encode(bytes, strlen(bytes), pool);
     }

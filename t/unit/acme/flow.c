@@ -46,7 +46,8 @@ START_TEST(first_order_takes_ten)
 }
 END_TEST
 
-/* People are told of every step, once. */
+/* People are told of every step, once; of what jobs share by the job that
+ * asks for it. */
 START_TEST(steps_are_told)
 {
     rig_t *rig = rig_make(pool);
@@ -54,12 +55,16 @@ START_TEST(steps_are_told)
     rig->looks_pending = 3;
     rig_ok(rig_order(rig, "a.example"));
     ck_assert_str_eq(rig->steps, "reading the CA's directory\n"
-                     "getting the account\nordering\n"
+                     "making the account\nordering\n"
                      "reading the authorizations\nanswering the challenges\n"
                      "waiting for validation\n"
                      "sending the certificate request\n"
                      "waiting for the certificate\n"
                      "fetching the certificate\n");
+    rig = rig_make(pool);
+    rig_known(rig);
+    rig_ok(rig_order(rig, "a.example"));
+    ck_assert_int_eq(strncmp(rig->steps, "ordering\n", 9), 0);
 }
 END_TEST
 

@@ -105,6 +105,9 @@ typedef struct rig_t {
     char *steps;                      /**< progress texts */
 } rig_t;
 
+/** The host's calls; they find their rig by the host's address. */
+extern const acme_host_t rig_host;
+
 /** A rig with an honest CA that knows no account yet. */
 rig_t *rig_make(apr_pool_t *p);
 
