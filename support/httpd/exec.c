@@ -1,210 +1,354 @@
 /*
- * exec.c: run a program without a shell, with a deadline.
+ * exec.c: run a program, read what it prints, end it when its time is up.
+ *
+ * The child is the leader of a process group of its own, so that what it
+ * starts is ended with it. It inherits stdin (/dev/null) and two pipes and
+ * nothing else.
  */
+#include "httpd/httpd.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <apr_strings.h>
+/** What is kept of stderr, bytes. */
+#define ERR_MAX (64 * 1024)
 
-#include "httpd/httpd.h"
+/** How long to sleep between looks at a child, ms: while its pipes are
+ *  open (their end wakes us) and after it closed them. */
+#define STEP_OPEN 50
+#define STEP_CLOSED 1
 
-#define STDERR_MAX (64 * 1024)
+/** Most reads at a time, so that no flood keeps us from the deadline. */
+#define READS_MAX 64
 
-/** One of the child's outputs, as it grows. */
-typedef struct pipe_t {
-    int fd;              /**< our end; -1: at its end */
-    char *data;
+/** Output of a pipe. */
+typedef struct stream_t {
+    int fd;                /* -1 after its end */
+    char *data;            /* malloc, freed with the result pool */
     apr_size_t len;
-    apr_size_t size;     /**< allocated */
+    apr_size_t size;
     apr_size_t max;
-    int overflow;
-} pipe_t;
+    int over;              /* more than max came */
+} stream_t;
 
-/** In the child: outputs on 1 and 2, nothing on 0, no other descriptor. */
-static void become(const char *const *argv, int out, int err)
+typedef struct run_t {
+    pid_t pid;             /* 0 after it was waited for */
+    int wait_status;
+    apr_time_t deadline;   /* mono */
+    stream_t out;
+    stream_t err;
+} run_t;
+
+/** Both ends of the pipes between us and the child. */
+typedef struct pipes_t {
+    int out[2];
+    int err[2];
+    int fault[2];          /* carries errno when exec fails */
+} pipes_t;
+
+static void close_fd(int *fd)
 {
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    sigset_t none;
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
 
+static void pipes_close(pipes_t *pipes)
+{
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        close_fd(&pipes->out[i]);
+        close_fd(&pipes->err[i]);
+        close_fd(&pipes->fault[i]);
+    }
+}
+
+static int pipe_cloexec(int ends[2])
+{
+    if (pipe(ends) != 0) {
+        ends[0] = ends[1] = -1;
+        return 0;
+    }
+    return fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0
+        && fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0;
+}
+
+static int pipes_open(pipes_t *pipes)
+{
+    memset(pipes, 0xff, sizeof(*pipes));
+    if (pipe_cloexec(pipes->out) && pipe_cloexec(pipes->err)
+        && pipe_cloexec(pipes->fault)) {
+        return 1;
+    }
+    pipes_close(pipes);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- child */
+/* Between fork and exec: async-signal-safe calls only. */
+
+/** Close everything from fd up except keep. */
+static void close_from(int fd, int keep)
+{
+    int end = 65536;
+
+#ifdef SYS_close_range
+    if ((keep <= fd || syscall(SYS_close_range, fd, keep - 1, 0) == 0)
+        && syscall(SYS_close_range, keep + 1, ~0U, 0) == 0) {
+        return;
+    }
+#endif
+    for (; fd < end; fd++) {
+        if (fd != keep) {
+            close(fd);
+        }
+    }
+}
+
+static void reset_signals(void)
+{
+    sigset_t none;
+    int sig;
+
+    for (sig = 1; sig < 32; sig++) {
+        signal(sig, SIG_DFL);
+    }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
+}
+
+static void child_exec(const pipes_t *pipes, const char *const *argv)
+{
+    /* Above 2, so that the dup2 calls below overwrite none of them, even
+     * if we were started with closed standard descriptors. */
+    int out = fcntl(pipes->out[1], F_DUPFD, 3);
+    int err = fcntl(pipes->err[1], F_DUPFD, 3);
+    int fault = fcntl(pipes->fault[1], F_DUPFD_CLOEXEC, 3);
+    int null = open("/dev/null", O_RDONLY);
+    int saved;
+
+    setpgid(0, 0);
+    reset_signals();
     if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1
         && dup2(err, 2) == 2) {
+        close_from(3, fault);
         execv(argv[0], (char *const *)argv);
     }
-    _exit(errno == ENOENT ? 127 : 126);
+    saved = errno;
+    if (write(fault, &saved, sizeof(saved)) < 0) {
+        _exit(126);
+    }
+    _exit(127);
 }
 
-static apr_status_t start(pid_t *ppid, pipe_t *out, pipe_t *err_pipe,
-                          const char *const *argv)
-{
-    int o[2];
-    int e[2];
-    int error;
+/* --------------------------------------------------------------- parent */
 
-    if (pipe2(o, O_CLOEXEC) != 0) {
-        return errno;
+/** errno of the child's exec; 0 when it succeeded. */
+static int exec_fault(int fd)
+{
+    int fault = 0;
+    ssize_t n;
+
+    do {
+        n = read(fd, &fault, sizeof(fault));
+    } while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof(fault) ? fault : 0;
+}
+
+static apr_status_t err_start(acme_err_t *err, const char *program,
+                              int error)
+{
+    char buf[128];
+
+    return base_err_set(err, APR_FROM_OS_ERROR(error), BASE_EXIT_FAILED,
+                        "cannot run %s: %s%s", program,
+                        base_strerror(APR_FROM_OS_ERROR(error), buf,
+                                      sizeof(buf)),
+                        error == ENOENT
+                        ? "; name the right program with --httpd" : "");
+}
+
+static void child_reap(run_t *run)
+{
+    while (waitpid(run->pid, &run->wait_status, 0) < 0 && errno == EINTR) {
+        continue;
     }
-    if (pipe2(e, O_CLOEXEC) != 0) {
-        error = errno;
-        close(o[0]);
-        close(o[1]);
-        return error;
+    run->pid = 0;
+}
+
+static apr_status_t run_start(run_t *run, const char *const *argv,
+                              acme_err_t *err)
+{
+    pipes_t pipes;
+    int fault;
+
+    if (!pipes_open(&pipes)) {
+        return err_start(err, argv[0], errno);
     }
-    *ppid = fork();
-    if (*ppid == 0) {
-        become(argv, o[1], e[1]);
+    run->pid = fork();
+    if (run->pid == 0) {
+        child_exec(&pipes, argv);
     }
-    error = errno;
-    close(o[1]);
-    close(e[1]);
-    out->fd = o[0];
-    err_pipe->fd = e[0];
-    if (*ppid < 0) {
-        close(o[0]);
-        close(e[0]);
-        return error;
+    if (run->pid < 0) {
+        fault = errno;
+        run->pid = 0;
     }
+    else {
+        close_fd(&pipes.fault[1]);
+        fault = exec_fault(pipes.fault[0]);
+        if (fault) {
+            child_reap(run);
+        }
+    }
+    if (fault) {
+        pipes_close(&pipes);
+        return err_start(err, argv[0], fault);
+    }
+    run->out.fd = pipes.out[0];
+    run->err.fd = pipes.err[0];
+    pipes.out[0] = pipes.err[0] = -1;
+    pipes_close(&pipes);
+    fcntl(run->out.fd, F_SETFL, O_NONBLOCK);
+    fcntl(run->err.fd, F_SETFL, O_NONBLOCK);
     return APR_SUCCESS;
 }
 
-static void grow(pipe_t *p, apr_pool_t *pool)
+static void stream_keep(stream_t *stream, const char *data, apr_size_t len)
 {
-    char *bigger = apr_palloc(pool, p->size * 2 + 4096);
+    apr_size_t size = stream->size ? stream->size : 4096;
+    char *grown;
 
-    memcpy(bigger, p->data ? p->data : "", p->len);
-    p->size = p->size * 2 + 4096;
-    p->data = bigger;
+    if (len > stream->max - stream->len) {
+        stream->over = 1;
+        len = stream->max - stream->len;
+    }
+    /* One more for the NUL behind the last byte. */
+    while (size < stream->len + len + 1) {
+        size *= 2;
+    }
+    if (size != stream->size) {
+        grown = realloc(stream->data, size);
+        if (!grown) {
+            stream->over = 1;
+            return;
+        }
+        stream->data = grown;
+        stream->size = size;
+    }
+    memcpy(stream->data + stream->len, data, len);
+    stream->len += len;
+    stream->data[stream->len] = '\0';
 }
 
-/** Read what is there; what is over max is read and dropped. */
-static void drain(pipe_t *p, apr_pool_t *pool)
+/** Read what there is now. */
+static void stream_drain(stream_t *stream)
 {
     char buf[16384];
-    ssize_t n = read(p->fd, buf, sizeof(buf));
+    int reads;
 
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-        return;
+    for (reads = 0; stream->fd >= 0 && reads < READS_MAX; reads++) {
+        ssize_t n = read(stream->fd, buf, sizeof(buf));
+
+        if (n > 0) {
+            stream_keep(stream, buf, (apr_size_t)n);
+        }
+        else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+            close_fd(&stream->fd);
+        }
+        else if (errno == EAGAIN) {
+            return;
+        }
     }
-    if (n <= 0) {
-        close(p->fd);
-        p->fd = -1;
-        return;
-    }
-    if (p->len + (apr_size_t)n > p->max) {
-        p->overflow = 1;
-        n = (ssize_t)(p->max - p->len);
-    }
-    while (p->len + (apr_size_t)n + 1 > p->size) {
-        grow(p, pool);
-    }
-    memcpy(p->data + p->len, buf, (size_t)n);
-    p->len += (apr_size_t)n;
 }
 
-/** Read both outputs to their ends. @return APR_TIMEUP */
-static apr_status_t collect(pipe_t *out, pipe_t *err_pipe, apr_time_t until,
-                            apr_pool_t *pool)
+/** 1 if the child has ended; it is waited for. */
+static int child_ended(run_t *run)
 {
-    base_clock_t *clock = base_clock_system();
-
-    while (out->fd >= 0 || err_pipe->fd >= 0) {
-        struct pollfd fds[2] = { { out->fd, POLLIN, 0 },
-                                 { err_pipe->fd, POLLIN, 0 } };
-        apr_interval_time_t left = until - clock->mono(clock);
-
-        if (left <= 0) {
-            return APR_TIMEUP;
-        }
-        if (poll(fds, 2, (int)(left / 1000) + 1) < 0 && errno != EINTR) {
-            return errno;
-        }
-        if (fds[0].revents) {
-            drain(out, pool);
-        }
-        if (fds[1].revents) {
-            drain(err_pipe, pool);
-        }
+    if (run->pid && waitpid(run->pid, &run->wait_status, WNOHANG)
+                    == run->pid) {
+        run->pid = 0;
     }
-    return APR_SUCCESS;
+    return run->pid == 0;
 }
 
-/** Wait for pid's end, at most until the deadline; kill it then. */
-static int reap(pid_t pid, int kill_it, apr_time_t until)
+/**
+ * Read until the child has ended. What outlives it and holds its pipes
+ * open is not waited for.
+ * @return 0 when the deadline came or too much was printed
+ */
+static int run_carry(run_t *run)
 {
     base_clock_t *clock = base_clock_system();
-    int status = 0;
 
     for (;;) {
-        pid_t got;
+        struct pollfd fds[2] = {
+            { .events = POLLIN }, { .events = POLLIN }
+        };
+        int ended = child_ended(run);
 
-        if (kill_it) {
-            kill(pid, SIGKILL);
+        stream_drain(&run->out);
+        stream_drain(&run->err);
+        if (ended) {
+            return !run->out.over;
         }
-        got = waitpid(pid, &status, kill_it ? 0 : WNOHANG);
-        if (got == pid || (got < 0 && errno != EINTR)) {
-            return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-                                       : WEXITSTATUS(status);
+        if (run->out.over || clock->mono(clock) >= run->deadline) {
+            return 0;
         }
-        kill_it = clock->mono(clock) >= until;
-        if (!kill_it) {
-            apr_sleep(1000);
-        }
+        fds[0].fd = run->out.fd;
+        fds[1].fd = run->err.fd;
+        poll(fds, 2, run->out.fd < 0 && run->err.fd < 0 ? STEP_CLOSED
+                                                        : STEP_OPEN);
     }
 }
 
-static void finish_output(httpd_output_t *output, const pipe_t *out,
-                          const pipe_t *err_pipe)
+static void run_stop(run_t *run)
 {
-    output->out = out->data ? out->data : "";
-    output->out_len = out->len;
-    output->err = err_pipe->data ? err_pipe->data : "";
-    if (out->data) {
-        out->data[out->len] = '\0';
+    if (run->pid) {
+        kill(-run->pid, SIGKILL);
+        /* It may have left its group. */
+        kill(run->pid, SIGKILL);
+        child_reap(run);
     }
-    if (err_pipe->data) {
-        err_pipe->data[err_pipe->len] = '\0';
+    close_fd(&run->out.fd);
+    close_fd(&run->err.fd);
+}
+
+/** Whoever started us may have ignored SIGCHLD, and then no child could be
+ *  waited for. */
+static void children_keep(void)
+{
+    struct sigaction action;
+
+    if (sigaction(SIGCHLD, NULL, &action) == 0
+        && action.sa_handler == SIG_IGN) {
+        signal(SIGCHLD, SIG_DFL);
     }
 }
 
-static apr_status_t judge(const httpd_output_t *output, const char *program,
-                          const pipe_t *out, apr_status_t rv,
-                          apr_interval_time_t deadline, acme_err_t *err)
+static apr_status_t free_data(void *data)
 {
-    char buf[200];
-
-    if (APR_STATUS_IS_TIMEUP(rv)) {
-        return base_err_set(err, APR_TIMEUP, BASE_EXIT_FAILED,
-                            "%s did not end within %d s and was killed",
-                            program, (int)apr_time_sec(deadline));
-    }
-    if (rv != APR_SUCCESS) {
-        return base_err_set(err, rv, BASE_EXIT_FAILED, "cannot read what %s "
-                            "prints: %s", program,
-                            base_strerror(rv, buf, sizeof(buf)));
-    }
-    if (output->status == 127 && output->out_len == 0 && !*output->err) {
-        return base_err_set(err, APR_ENOENT, BASE_EXIT_FAILED,
-                            "there is no program %s; say where httpd is "
-                            "with --httpd PATH", program);
-    }
-    if (output->status == 126 && output->out_len == 0 && !*output->err) {
-        return base_err_set(err, APR_EACCES, BASE_EXIT_FAILED,
-                            "%s cannot be run", program);
-    }
-    if (out->overflow) {
-        return base_err_set(err, APR_ENOSPC, BASE_EXIT_FAILED,
-                            "%s printed more than %" APR_SIZE_T_FMT
-                            " bytes", program, out->max);
-    }
+    free(data);
     return APR_SUCCESS;
+}
+
+/** The text of a stream, owned by pool. */
+static const char *stream_text(stream_t *stream, apr_pool_t *pool)
+{
+    if (!stream->data) {
+        return "";
+    }
+    apr_pool_cleanup_register(pool, stream->data, free_data,
+                              apr_pool_cleanup_null);
+    return stream->data;
 }
 
 apr_status_t httpd_exec(httpd_output_t *output, const char *const *argv,
@@ -212,26 +356,34 @@ apr_status_t httpd_exec(httpd_output_t *output, const char *const *argv,
                         acme_err_t *err, apr_pool_t *result_pool)
 {
     base_clock_t *clock = base_clock_system();
-    apr_time_t until = clock->mono(clock) + deadline;
-    pipe_t out = { -1, NULL, 0, 0, max, 0 };
-    pipe_t err_pipe = { -1, NULL, 0, 0, STDERR_MAX, 0 };
-    char buf[200];
-    pid_t pid = -1;
-    apr_status_t rv;
+    run_t run;
+    int complete;
 
-    rv = start(&pid, &out, &err_pipe, argv);
-    if (rv != APR_SUCCESS) {
-        return base_err_set(err, rv, BASE_EXIT_FAILED, "cannot start %s: %s",
-                            argv[0], base_strerror(rv, buf, sizeof(buf)));
+    memset(&run, 0, sizeof(run));
+    memset(output, 0, sizeof(*output));
+    run.out.max = max;
+    run.err.max = ERR_MAX;
+    run.deadline = clock->mono(clock) + deadline;
+    children_keep();
+    if (run_start(&run, argv, err) != APR_SUCCESS) {
+        return err->status;
     }
-    rv = collect(&out, &err_pipe, until, result_pool);
-    if (out.fd >= 0) {
-        close(out.fd);
+    complete = run_carry(&run);
+    run_stop(&run);
+    output->out = stream_text(&run.out, result_pool);
+    output->out_len = run.out.len;
+    output->err = stream_text(&run.err, result_pool);
+    output->status = WIFSIGNALED(run.wait_status)
+        ? 128 + WTERMSIG(run.wait_status) : WEXITSTATUS(run.wait_status);
+    if (run.out.over) {
+        return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
+                            "%s printed more than %" APR_SIZE_T_FMT
+                            " bytes and was stopped", argv[0], max);
     }
-    if (err_pipe.fd >= 0) {
-        close(err_pipe.fd);
+    if (!complete) {
+        return base_err_set(err, APR_TIMEUP, BASE_EXIT_FAILED,
+                            "%s did not end within %.1f s and was killed",
+                            argv[0], (double)deadline / APR_USEC_PER_SEC);
     }
-    output->status = reap(pid, rv != APR_SUCCESS, until);
-    finish_output(output, &out, &err_pipe);
-    return judge(output, argv[0], &out, rv, deadline, err);
+    return APR_SUCCESS;
 }

@@ -31,14 +31,16 @@ typedef struct httpd_output_t {
 } httpd_output_t;
 
 /**
- * Run a program without a shell, in a clean environment (PATH, HOME and,
- * for httpd, what envvars exported: the caller's), stdin empty.
+ * Run a program without a shell: stdin empty, no other descriptor
+ * inherited, signals at their defaults, the caller's environment (what
+ * httpd's envvars exported is part of its configuration).
+ * Source: ours.
  *
  * @param argv      NULL behind the last; argv[0] an absolute path
- * @param deadline  µs; then the program is killed
+ * @param deadline  µs; then the program and what it started are killed
  * @param max       largest output on stdout, bytes
  * @return APR_SUCCESS when it ran and ended (see status); APR_ENOENT;
- *         APR_TIMEUP
+ *         APR_TIMEUP; APR_EINVAL when it printed more than max
  */
 apr_status_t httpd_exec(httpd_output_t *output, const char *const *argv,
                         apr_interval_time_t deadline, apr_size_t max,
@@ -77,7 +79,8 @@ apr_status_t httpd_running(pid_t *ppid, const char *pid_file,
  *
  * @param generation  tells the generation of the live segment; called until
  *                    it answers a greater number than at first, which is
- *                    when the new children serve; nullable
+ *                    when the new children serve; nullable: then a new
+ *                    pid file is the sign
  * @param deadline    µs for the restart to happen
  * @return APR_ENOENT when httpd is not running; APR_EINVAL when it refuses
  *         the configuration; APR_TIMEUP; APR_EGENERAL when the parent died

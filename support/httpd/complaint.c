@@ -1,0 +1,128 @@
+/*
+ * complaint.c: what httpd had to say, in one line.
+ */
+#include "httpd/internal.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+/** Lines that are no reason for a refusal contain one of these. */
+static const char *const noise[] = {
+    "Syntax OK", "Could not reliably determine the server's", "Warning:",
+    "arning: ", ":warn]", ":notice]", ":info]", ":debug]",
+    "is not defined", "already loaded, skipping",
+    "has no effect and will be removed", "Action '", "The Apache error log",
+    NULL
+};
+
+/** A line with one of these is the reason, whatever stands before it. */
+static const char *const reasons[] = {
+    "yntax error", "onfiguration error", "Could not open configuration",
+    ":emerg]", ":alert]", ":crit]", ":error]", NULL
+};
+
+static int contains_any(const char *line, const char *const *texts)
+{
+    while (*texts) {
+        if (strstr(line, *texts++)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static char *trimmed(char *line)
+{
+    char *end = line + strlen(line);
+
+    while (apr_isspace(*line)) {
+        line++;
+    }
+    while (end > line && apr_isspace(end[-1])) {
+        *--end = '\0';
+    }
+    return line;
+}
+
+/** Lines of text, blanks around them removed, empty ones left out. */
+static apr_array_header_t *split_lines(const char *text, apr_pool_t *pool)
+{
+    apr_array_header_t *lines = apr_array_make(pool, 8, sizeof(char *));
+    char *copy = apr_pstrdup(pool, text);
+    char *last;
+    char *line;
+
+    for (line = apr_strtok(copy, "\r\n", &last); line;
+         line = apr_strtok(NULL, "\r\n", &last)) {
+        line = trimmed(line);
+        if (*line) {
+            APR_ARRAY_PUSH(lines, char *) = line;
+        }
+    }
+    return lines;
+}
+
+/** The first line that contains one of wanted and none of unwanted. */
+static int find_line(const apr_array_header_t *lines,
+                     const char *const *wanted, const char *const *unwanted)
+{
+    int i;
+
+    for (i = 0; i < lines->nelts; i++) {
+        const char *line = APR_ARRAY_IDX(lines, i, const char *);
+
+        if ((!wanted || contains_any(line, wanted))
+            && (!unwanted || !contains_any(line, unwanted))) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/** A variable that envvars would have set; or NULL. */
+static const char *undefined_variable(const char *text, apr_pool_t *pool)
+{
+    const char *start = strstr(text, "Config variable ${");
+    const char *end = start ? strchr(start, '}') : NULL;
+
+    if (!end || strncmp(end, "} is not defined", 16) != 0) {
+        return NULL;
+    }
+    start += strlen("Config variable ");
+    return apr_pstrmemdup(pool, start, (apr_size_t)(end + 1 - start));
+}
+
+const char *httpd_complaint(const httpd_output_t *output, apr_pool_t *pool)
+{
+    apr_array_header_t *lines = split_lines(output->err, pool);
+    const char *variable = undefined_variable(output->err, pool);
+    const char *text;
+    int i = find_line(lines, reasons, NULL);
+
+    if (i < 0) {
+        i = find_line(lines, NULL, noise);
+    }
+    if (i < 0) {
+        text = output->status > 128
+            ? apr_psprintf(pool, "it was killed by signal %d",
+                           output->status - 128)
+            : apr_psprintf(pool, "it ended with status %d and gave no "
+                           "reason", output->status);
+    }
+    else {
+        text = APR_ARRAY_IDX(lines, i, const char *);
+        if (text[strlen(text) - 1] == ':' && i + 1 < lines->nelts) {
+            text = apr_pstrcat(pool, text, " ",
+                               APR_ARRAY_IDX(lines, i + 1, const char *),
+                               NULL);
+        }
+    }
+    if (variable) {
+        text = apr_psprintf(pool, "%s (%s is not defined: name apachectl "
+                            "with --httpd, or export what httpd's envvars "
+                            "exports)", text, variable);
+    }
+    return text;
+}
