@@ -12,6 +12,7 @@ use JSON::PP ();
 use Test::More;
 
 use ACME::Conf;
+use ACME::Schema;
 
 my $conf = ACME::Conf->new;
 my $dir = $conf->dir;
@@ -38,76 +39,13 @@ sub hosts
 
 # ---------------------------------------------------------------- the schema
 
-# A small reading of schemas/state/config-dump.json: types, required and
-# allowed fields, limits. The faults found, as texts.
-sub faults
-{
-    my ($schema, $value, $where, $root) = @_;
-    my $ref = $schema->{'$ref'};
-    my $type = ref $value eq 'HASH' ? 'object' : ref $value eq 'ARRAY'
-        ? 'array' : ref $value ? 'boolean' : !defined $value ? 'null'
-        : JSON::PP->new->allow_nonref->encode($value) =~ /^"/ ? 'string'
-        : 'integer';
-    my @faults;
-
-    if ($ref) {
-        my ($name) = $ref =~ m{^#/definitions/(\w+)$} or return "$where: $ref";
-        return faults($root->{definitions}{$name}, $value, $where, $root);
-    }
-    if ($schema->{oneOf}) {
-        my @good = grep { !faults($_, $value, $where, $root) }
-            @{$schema->{oneOf}};
-        return @good == 1 ? () : "$where: oneOf";
-    }
-    if (my $types = $schema->{type}) {
-        return "$where: is $type"
-            if !grep { $_ eq $type } ref $types ? @$types : $types;
-    }
-    push @faults, "$where: const" if exists $schema->{const}
-        && $value ne $schema->{const};
-    push @faults, "$where: enum" if $schema->{enum}
-        && !grep { $_ eq $value } @{$schema->{enum}};
-    push @faults, "$where: pattern" if $schema->{pattern}
-        && $type eq 'string' && $value !~ /$schema->{pattern}/;
-    push @faults, "$where: minLength" if $schema->{minLength}
-        && length $value < $schema->{minLength};
-    if ($type eq 'integer') {
-        push @faults, "$where: limits"
-            if $value < ($schema->{minimum} // $value)
-            || $value > ($schema->{maximum} // $value);
-    }
-    if ($type eq 'array') {
-        push @faults, "$where: minItems"
-            if @$value < ($schema->{minItems} // 0);
-        push @faults, map { faults($schema->{items}, $value->[$_],
-                                   "$where\[$_]", $root) } 0 .. $#$value;
-    }
-    if ($type eq 'object') {
-        push @faults, map { "$where.$_: missing" }
-            grep { !exists $value->{$_} } @{$schema->{required} // []};
-        for my $name (sort keys %$value) {
-            my $part = $schema->{properties}{$name}
-                // $schema->{additionalProperties};
-            push @faults, ref $part && !JSON::PP::is_bool($part)
-                ? faults($part, $value->{$name}, "$where.$name", $root)
-                : "$where.$name: not allowed";
-        }
-    }
-    return @faults;
-}
-
-my $schema = JSON::PP->new->decode(do {
-    open my $fh, '<', "$ACME::Rig::TOP/schemas/state/config-dump.json"
-        or die "schema: $!\n";
-    local $/ = undef;
-    <$fh>;
-});
+my $schema = ACME::Schema->new('state/config-dump');
 
 sub valid
 {
     my ($json, $what) = @_;
 
-    is_deeply [faults($schema, $json, '', $schema)], [], "$what: the schema";
+    is_deeply [$schema->faults($json)], [], "$what: the schema";
     return;
 }
 
@@ -116,11 +54,11 @@ sub valid
     my $json = document("ACMEDomain main.test\n");
     my $no_server = { %$json };
     delete $no_server->{server};
-    ok faults($schema, $no_server, '', $schema), 'a field missing is seen';
-    ok faults($schema, { %$json, more => 1 }, '', $schema), 'and one too many';
-    ok faults($schema, { %$json, domains => {} }, '', $schema), 'a wrong type';
+    ok $schema->faults($no_server), 'a field missing is seen';
+    ok $schema->faults({ %$json, more => 1 }), 'and one too many';
+    ok $schema->faults({ %$json, domains => {} }), 'a wrong type';
     $json->{domains}[0]{settings}{renew_window} = { percent => 100 };
-    ok faults($schema, $json, '', $schema), 'a wrong value';
+    ok $schema->faults($json), 'a wrong value';
 }
 
 # ---------------------------------------------------------------- the server

@@ -104,6 +104,9 @@ static apr_status_t read_csr(cmd_t *cmd, cmd_order_t *order)
     if (rv == APR_SUCCESS) {
         rv = crypto_csr_read(&der, &order->csr_len, &order->names, NULL,
                              data, len, &cmd->err, cmd->pool);
+        if (rv != APR_SUCCESS) {
+            base_err_wrap(&cmd->err, "the CSR %s", cmd->options.csr);
+        }
     }
     if (rv == APR_SUCCESS) {
         order->csr = (const char *)der;

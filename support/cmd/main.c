@@ -77,9 +77,11 @@ static void finish_result(cmd_t *cmd)
 static void run_verb(cmd_t *cmd, const cmd_verb_t *verb)
 {
     if (base_log_open(cmd->log_target, cmd->log_level, &cmd->err, cmd->pool)
-        == APR_SUCCESS
-        && schema_set_builtin(&cmd->schemas, &cmd->err, cmd->pool)
-           == APR_SUCCESS) {
+        != APR_SUCCESS) {
+        cmd->log_target = "stderr";
+    }
+    else if (schema_set_builtin(&cmd->schemas, &cmd->err, cmd->pool)
+             == APR_SUCCESS) {
         verb->fn(cmd);
     }
 }
