@@ -43,7 +43,8 @@ sub new
     $rig->make_dir("$self->{root}/$_", 0755) for qw(conf htdocs);
     $rig->make_dir("$self->{root}/$_", 0700) for qw(logs);
     $rig->make_dir("$self->{root}/run", 0755);
-    $self->{binary} = $self->_binary;
+    $self->{binary} = $ENV{HTTPD} || apxs('SBINDIR') . '/' . apxs('PROGNAME');
+    $self->{env} = { %{$self->_environment}, %{$self->{env}} };
     return $rig->adopt($self);
 }
 
@@ -73,28 +74,25 @@ sub apxs
     return $apxs{$name};
 }
 
-# The program, or a wrapper that sets LD_PRELOAD for it alone: acmectl
-# starts the same wrapper when it asks httpd for its configuration.
-sub _binary
+# The environment of this httpd and of the acmectl that works for it. The
+# sanitizers' reports go to files which www-data and nobody can write, too.
+# Leaks at exit are httpd's own way with its pools: an options file named
+# after the program lets it alone, while acmectl is held to account.
+sub _environment
 {
     my ($self) = @_;
-    my $binary = $ENV{HTTPD} || apxs('SBINDIR') . '/' . apxs('PROGNAME');
+    my $dir = "$self->{root}/reports";
+    my ($program) = $self->{binary} =~ m{([^/]+)$};
+    my $options = "print_stacktrace=1:exitcode=99:log_path=$dir/san";
 
-    return $binary if !$ENV{ACME_PRELOAD};
-    my $reports = "$self->{root}/reports/san";
-    my $options = "abort_on_error=1:handle_abort=0:log_path=$reports";
-
-    # The children, who are www-data, write reports too. Leaks at exit are
-    # httpd's own way with its pools.
-    $self->{rig}->make_dir("$self->{root}/reports", 0777);
-    return $self->{rig}->write_file("$self->{root}/httpd-preload", <<"END",
-#!/bin/sh
-LD_PRELOAD='$ENV{ACME_PRELOAD}' ASAN_OPTIONS='detect_leaks=0:$options'
-UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1:$options'
-export LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS
-exec '$binary' "\$@"
-END
-        0755);
+    return {} if !$ENV{ACME_PRELOAD};
+    $self->{rig}->make_dir($dir, 0777);
+    $self->{rig}->write_file("$self->{root}/asan.$program",
+                             "detect_leaks=0\n", 0644);
+    return { LD_PRELOAD => $ENV{ACME_PRELOAD},
+        ASAN_OPTIONS => "detect_leaks=1:$options:"
+            . "include_if_exists=$self->{root}/asan.%b",
+        UBSAN_OPTIONS => "halt_on_error=1:$options" };
 }
 
 # ---------------------------------------------------------- configuration
@@ -213,6 +211,7 @@ sub dump
 sub start
 {
     my ($self, @args) = @_;
+    my $before = $self->restarts;
     my $result = $self->{rig}->run($self->command(@args, '-k', 'start'),
                                    env => $self->{env}, timeout => 120);
 
@@ -224,6 +223,9 @@ sub start
                 ACME::Rig::wait_port($port, 'httpd',
                                      sub { $self->is_running }, 60);
             }
+            # It listens before it has finished to start.
+            ACME::Rig::wait_for(60, 'httpd to have started', sub {
+                $self->restarts > $before || !$self->is_running });
             1;
         };
         return $self->pid if $ok;
@@ -255,18 +257,24 @@ sub _is_ours
 
 sub is_running { return defined $_[0]->pid }
 
-# Graceful restart; returns when the new configuration serves.
+# Graceful restart; returns when the new configuration serves and the old
+# children have gone, or are busy for longer than three seconds.
 sub graceful
 {
     my ($self) = @_;
     my $pid = $self->pid // die "httpd does not run\n";
     my $before = $self->restarts;
+    my @old = _children($pid);
 
     kill 'USR1', $pid;
     ACME::Rig::wait_for(60, 'the graceful restart',
         sub { $self->restarts > $before || !$self->is_running });
     die "httpd did not survive the restart: " . $self->error_log_tail . "\n"
         if !$self->is_running;
+    eval {
+        ACME::Rig::wait_for(3, 'the old children',
+            sub { !grep { ACME::Rig::exists_pid($_) } @old });
+    };
     return;
 }
 
@@ -371,7 +379,8 @@ sub acmectl
     my ($self, $args, %opt) = @_;
 
     return $self->{rig}->acmectl(['--httpd', $self->{binary},
-        '-d', $self->{root}, '-f', $self->config, @$args], %opt);
+        '-d', $self->{root}, '-f', $self->config, @$args], %opt,
+        env => { %{$self->{env}}, %{$opt{env} // {}} });
 }
 
 1;
