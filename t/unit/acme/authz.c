@@ -243,6 +243,41 @@ START_TEST(gives_pending_back)
 }
 END_TEST
 
+/* The deadline ends this as well, and the job's own error stays. */
+START_TEST(gives_back_till_the_deadline)
+{
+    static const rig_rule_t rules[] = {
+        { .on = "chall", .status = 403, .type = "unauthorized" },
+        { .on = "authz", .from = 2, .silent = 1 }, { 0 }
+    };
+    rig_t *rig = rig_make(pool);
+
+    rig_known(rig);
+    rig->options.order_deadline = apr_time_from_sec(1);
+    rig_fails(rig_order_rules(rig, "a.example", rules), BASE_EXIT_REFUSED,
+              "because of unauthorized");
+    ck_assert_int_eq(rig_elapsed(rig), apr_time_from_sec(1));
+}
+END_TEST
+
+/* What arrives for a job that has failed meanwhile changes nothing, be it
+ * a reply or the news that none comes. */
+START_TEST(late_arrivals)
+{
+    static const rig_rule_t rules[] = {
+        { .on = "chall", .to = 1, .status = 403, .type = "unauthorized" },
+        { .on = "chall", .from = 2, .to = 2, .down = 1 }, { 0 }
+    };
+    rig_t *rig = rig_make(pool);
+
+    rig_known(rig);
+    rig_fails(rig_order_rules(rig, "a.example b.example c.example", rules),
+              BASE_EXIT_REFUSED, "because of unauthorized");
+    ck_assert_int_eq(rig_count(rig, "chall"), 3);
+    ck_assert_int_eq(rig_count(rig, "authz"), 6);
+}
+END_TEST
+
 Suite *authz_suite(void)
 {
     Suite *suite = suite_create("acme/authz");
@@ -258,5 +293,7 @@ Suite *authz_suite(void)
     tcase_add_loop_test(tc, no_reason, 0, 5);
     tcase_add_test(tc, fails_behind_finalize);
     tcase_add_loop_test(tc, gives_pending_back, 0, 5);
+    tcase_add_test(tc, gives_back_till_the_deadline);
+    tcase_add_test(tc, late_arrivals);
     return suite;
 }
