@@ -64,7 +64,7 @@ apr_status_t acme_jws_make(const char **pjws, const acme_sign_t *sign,
                            void *baton, const schema_set_t *schemas,
                            acme_err_t *err, apr_pool_t *result_pool)
 {
-    const char *header, *payload, *input;
+    const char *header = NULL, *payload, *input;
     unsigned char *sig;
     apr_size_t sig_len;
     json_t *jws;
