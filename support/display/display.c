@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <apr_strings.h>
@@ -12,6 +13,7 @@
 static int wants_color(const display_options_t *options)
 {
     const char *no_color = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
 
     switch (options->color) {
     case DISPLAY_COLOR_ALWAYS:
@@ -21,7 +23,18 @@ static int wants_color(const display_options_t *options)
     case DISPLAY_COLOR_AUTO:
         break;
     }
-    return !(no_color && *no_color) && isatty(fileno(options->out));
+    return !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0)
+           && isatty(fileno(options->out));
+}
+
+/** Columns of a terminal; 0 for what is none or does not tell. */
+static int columns_of(FILE *file)
+{
+    struct winsize size;
+
+    memset(&size, 0, sizeof(size));
+    return isatty(fileno(file))
+           && ioctl(fileno(file), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 display_t *display_open(const display_options_t *options, apr_pool_t *pool)
@@ -32,6 +45,8 @@ display_t *display_open(const display_options_t *options, apr_pool_t *pool)
     display->pool = pool;
     display->opened = base_clock_system()->mono(base_clock_system());
     display->color = wants_color(options);
+    display->width = columns_of(options->out);
+    display->err_width = columns_of(options->err);
     display->terminal = isatty(fileno(options->err));
     return display;
 }
@@ -58,19 +73,30 @@ void display_progress(display_t *display, const char *name, const char *step)
 {
     base_clock_t *clock = base_clock_system();
     FILE *err = display->options.err;
+    const char *line;
+    apr_pool_t *pool;
 
     if (display->options.quiet
         || clock->mono(clock) - display->opened < PATIENCE) {
         return;
     }
+    /* Its own: a long run makes any number of steps. */
+    apr_pool_create(&pool, display->pool);
+    line = apr_pstrcat(pool, display_line(name, pool), ": ",
+                       display_line(step, pool), NULL);
     if (display->terminal) {
-        fprintf(err, "\r\033[K%s: %s", name, step);
+        /* A line that wraps could not be removed again. */
+        if (display->err_width > 4) {
+            line = display_cut(line, display->err_width - 1, pool);
+        }
+        fprintf(err, "\r\033[K%s", line);
         display->drawn = 1;
     }
     else {
-        fprintf(err, "%s: %s\n", name, step);
+        fprintf(err, "%s\n", line);
     }
     fflush(err);
+    apr_pool_destroy(pool);
 }
 
 void display_progress_end(display_t *display)

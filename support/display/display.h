@@ -22,7 +22,7 @@ typedef enum display_color_t {
 typedef struct display_options_t {
     display_kind_t kind;
     display_color_t color;
-    int quiet;       /**< 1: errors only, no progress */
+    int quiet;       /**< 1: no progress */
     FILE *out;       /**< results */
     FILE *err;       /**< progress and errors */
 } display_options_t;
@@ -44,7 +44,11 @@ display_t *display_open(const display_options_t *options, apr_pool_t *pool);
  */
 void display_result(display_t *display, const json_t *result);
 
-/** A job of name reached step; shown on err unless it is quiet. */
+/**
+ * A job of name reached step; shown on err once a run takes more than a
+ * second, unless it is quiet: on a terminal as one line that is redrawn,
+ * elsewhere as a line each.
+ */
 void display_progress(display_t *display, const char *name,
                       const char *step);
 

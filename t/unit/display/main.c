@@ -1,0 +1,15 @@
+/* The tests of support/display. */
+#include "unit.h"
+
+Suite *display_suite(void);
+Suite *table_suite(void);
+Suite *text_suite(void);
+
+int main(void)
+{
+    Suite *suites[] = {
+        display_suite(), text_suite(), table_suite(), NULL
+    };
+
+    return unit_run(suites);
+}

@@ -1,0 +1,38 @@
+/*
+ * What the tests of support/display share: a display that writes into
+ * memory, and one that writes to a terminal of a chosen width.
+ */
+#ifndef ACME_UNIT_DISPLAY_RIG_H
+#define ACME_UNIT_DISPLAY_RIG_H
+
+#include "display/internal.h"
+
+/** What a display wrote. */
+typedef struct rig_t {
+    display_t *display;
+    FILE *out;
+    FILE *err;
+    int master[2];       /**< of the terminals; -1: memory */
+    char *text[2];       /**< out, err */
+    size_t len[2];
+} rig_t;
+
+/** A display into memory: no terminal. */
+rig_t *rig_memory(display_kind_t kind, display_color_t color,
+                  apr_pool_t *pool);
+
+/** A display on two terminals of this many columns. */
+rig_t *rig_terminal(display_color_t color, int columns, apr_pool_t *pool);
+
+/** What was written to out / err until now; a terminal's "\r\n" as "\n". */
+const char *rig_out(rig_t *rig);
+const char *rig_err(rig_t *rig);
+
+/** A result from JSON text with ' for ", checked against
+ *  schemas/state/result.json. */
+json_t *rig_result(const char *json, apr_pool_t *pool);
+
+/** Show a result of this JSON text. */
+void rig_show(rig_t *rig, const char *json, apr_pool_t *pool);
+
+#endif
