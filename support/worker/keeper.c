@@ -28,6 +28,7 @@ struct keeper_t {
     keeper_options_t options;
     account_t *accounts;             /**< one a CA */
     keeper_outcome_t *outcomes;      /**< one a job */
+    const char **order_urls;         /**< one a job: of the kept order */
     live_writer_t *live;             /**< opened when first needed */
     apr_pool_t *pool;
 };
@@ -434,6 +435,17 @@ static apr_status_t keeper_account_save(acme_host_t *host, int ca,
                                keeper->pool);
 }
 
+/** 1 if this order is kept already. What a later run needs is the order's
+ *  URL alone, the rest it asks the CA; so the steps after the first cost no
+ *  writing, which the whole engine would wait for. */
+static int is_kept(keeper_t *keeper, int job, const json_t *state)
+{
+    const char *url = json_string_value(json_object_get(state, "url"));
+    const char *kept = keeper->order_urls[job];
+
+    return url && kept && strcmp(url, kept) == 0;
+}
+
 static apr_status_t keeper_order_save(acme_host_t *host, int job,
                                       const json_t *state, acme_err_t *err)
 {
@@ -442,14 +454,19 @@ static apr_status_t keeper_order_save(acme_host_t *host, int job,
     apr_status_t rv;
     apr_pool_t *pool;
 
-    if (!id) {
+    if (!id || (state && is_kept(keeper, job, state))) {
         return APR_SUCCESS;
     }
+    keeper->order_urls[job] = NULL;
     apr_pool_create(&pool, keeper->pool);
     rv = state ? store_order_write(keeper->options.store, id, state, err,
                                    pool)
                : store_order_remove(keeper->options.store, id, err, pool);
     apr_pool_destroy(pool);
+    if (rv == APR_SUCCESS && state) {
+        keeper->order_urls[job] = apr_pstrdup(keeper->pool, json_string_value(
+            json_object_get(state, "url")));
+    }
     return rv;
 }
 
@@ -655,6 +672,8 @@ keeper_t *keeper_make(const keeper_options_t *options,
                                                 * sizeof(account_t));
     keeper->outcomes = apr_pcalloc(result_pool, (apr_size_t)(jobs + 1)
                                                 * sizeof(keeper_outcome_t));
+    keeper->order_urls = apr_pcalloc(result_pool, (apr_size_t)(jobs + 1)
+                                                  * sizeof(char *));
     keeper->host.sign = keeper_sign;
     keeper->host.csr = keeper_csr;
     keeper->host.challenge_put = keeper_challenge_put;
