@@ -235,7 +235,7 @@ START_TEST(destroyed_in_flight)
 }
 END_TEST
 
-/** Starts TLS late, answers a little late. */
+/** Answers a little late. */
 static void serve_late(rig_conn_t *conn)
 {
     char buf[4096];
@@ -259,6 +259,30 @@ START_TEST(elapsed_is_the_answer_time)
 }
 END_TEST
 
+/* On a reused HTTP/2 connection, too: there libcurl reports the first byte
+ * sent as the first one received. */
+START_TEST(elapsed_on_a_reused_connection)
+{
+    rig_options_t options = { .serve = rig_serve_h2, .h2 = 1, .late_ms = 30 };
+    rig_server_t *server = rig_server(&options, pool);
+    http_request_t request = rig_request(server, "/", pool);
+    http_transport_t *transport = rig_transport(5000, pool);
+    int i;
+
+    request.method = "POST";
+    request.body = "{}";
+    request.body_len = 2;
+    for (i = 0; i < 3; i++) {
+        rig_reply_t reply;
+
+        rig_send(&reply, transport, &request, pool);
+        ck_assert_msg(reply.response != NULL, "%s", reply.err.message);
+        ck_assert_int_ge(reply.response->elapsed, 30000);
+    }
+    ck_assert_int_eq(server->counts->connections, 1);
+}
+END_TEST
+
 Suite *curl_suite(void)
 {
     Suite *suite = suite_create("http/curl");
@@ -274,5 +298,6 @@ Suite *curl_suite(void)
     tcase_add_test(tc, wait_for_nothing);
     tcase_add_test(tc, destroyed_in_flight);
     tcase_add_test(tc, elapsed_is_the_answer_time);
+    tcase_add_test(tc, elapsed_on_a_reused_connection);
     return suite;
 }

@@ -185,6 +185,7 @@ static void server_loop(int listener, SSL_CTX *ctx,
         conn.counts = counts;
         conn.reply = options->reply;
         conn.hold = options->hold;
+        conn.late_ms = options->late_ms;
         connection_count(counts);
         if (fork() == 0) {
             die_with_parent();
@@ -406,6 +407,7 @@ static void stream_answer(rig_conn_t *conn, unsigned int stream)
 {
     char body[32];
 
+    usleep((useconds_t)conn->late_ms * 1000);
     snprintf(body, sizeof(body), "stream %u", stream);
     frame_write(conn, H2_HEADERS, H2_END_HEADERS, stream, "\x88", 1);
     frame_write(conn, H2_DATA, H2_END_STREAM, stream, body,

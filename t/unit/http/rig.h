@@ -24,6 +24,7 @@ typedef struct rig_conn_t {
     rig_counts_t *counts;
     const char *reply;    /**< rig_options_t.reply */
     int hold;
+    int late_ms;          /**< see rig_serve_h2 */
 } rig_conn_t;
 
 /** Serves one connection in a process of its own; returning closes it. */
@@ -38,6 +39,7 @@ typedef struct rig_options_t {
     int version_max;      /**< 0 = any; TLS1_1_VERSION … */
     int h2;               /**< 1: ALPN chooses h2 */
     int hold;             /**< see rig_serve_h2 */
+    int late_ms;          /**< see rig_serve_h2 */
 } rig_options_t;
 
 typedef struct rig_server_t {
@@ -70,7 +72,8 @@ void rig_stall(rig_conn_t *conn);
 void rig_serve_echo(rig_conn_t *conn);
 /** Answer every request with conn->reply. */
 void rig_serve_reply(rig_conn_t *conn);
-/** Speak HTTP/2; the first conn->hold streams are answered together. */
+/** Speak HTTP/2; the first conn->hold streams are answered together, each
+ *  answer begins late_ms milliseconds late. */
 void rig_serve_h2(rig_conn_t *conn);
 
 /* -- the client */
