@@ -29,7 +29,7 @@ sub domain
 sub configure
 {
     $scene->config(@_);
-    $httpd->is_running ? $httpd->graceful : $httpd->start;
+    $httpd->is_running ? $httpd->graceful : $scene->start;
     return;
 }
 

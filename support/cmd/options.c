@@ -365,6 +365,12 @@ static apr_status_t read_rest(cmd_t *cmd, const cmd_verb_t *verb, int argc,
     for (; rv == APR_SUCCESS && os->ind < os->argc; os->ind++) {
         APR_ARRAY_PUSH(cmd->args, const char *) = os->argv[os->ind];
     }
+    if (rv == APR_SUCCESS && !*verb->args && cmd->args->nelts > 0) {
+        rv = base_err_set(&cmd->err, APR_EINVAL, BASE_EXIT_USAGE,
+                          "%s takes no argument such as \"%s\"; see acmectl "
+                          "--help", verb->name,
+                          APR_ARRAY_IDX(cmd->args, 0, const char *));
+    }
     return rv;
 }
 

@@ -211,9 +211,6 @@ apr_status_t store_open(store_t **pstore, const char *dir, int create,
     if (rv == APR_SUCCESS) {
         rv = format_open(dir, create, err, result_pool);
     }
-    if (rv == APR_SUCCESS && create) {
-        rv = probe(dir, err, result_pool);
-    }
     if (rv == APR_SUCCESS) {
         *pstore = store;
     }
@@ -225,9 +222,12 @@ apr_status_t store_lock(store_t *store, const char *holder,
                         apr_pool_t *pool)
 {
     base_lock_t *lock;
+    apr_status_t rv;
 
-    return base_lock_take(&lock, store_path(store->dir, "lock", pool),
-                          holder, wait, err, pool);
+    rv = base_lock_take(&lock, store_path(store->dir, "lock", pool),
+                        holder, wait, err, pool);
+    /* Not before: another writer's probe has the same name. */
+    return rv == APR_SUCCESS ? probe(store->dir, err, pool) : rv;
 }
 
 apr_status_t store_ledger_read(json_t **pledger, const store_t *store,

@@ -22,8 +22,7 @@ typedef struct store_t store_t;
  * Source: ours (LAYOUT).
  *
  * @param dir     absolute path
- * @param create  1: make what is missing, and prove by a written and
- *                removed file that there is room (before any CA is asked)
+ * @param create  1: make what is missing
  * @return APR_SUCCESS; APR_ENOENT when it is absent and create is 0;
  *         APR_EACCES when its owner or mode let others in; APR_EINVAL for
  *         a format number of another version
@@ -31,7 +30,9 @@ typedef struct store_t store_t;
 apr_status_t store_open(store_t **pstore, const char *dir, int create,
                         acme_err_t *err, apr_pool_t *result_pool);
 
-/** Become the one writer until pool is cleared; see base_lock_take. */
+/** Become the one writer until pool is cleared (base_lock_take), and prove
+ *  by a written and removed file that there is room, before any CA is
+ *  asked. */
 apr_status_t store_lock(store_t *store, const char *holder,
                         apr_interval_time_t wait, acme_err_t *err,
                         apr_pool_t *pool);

@@ -362,7 +362,8 @@ static apr_status_t keeper_challenge_put(acme_host_t *host, int job,
                             "cannot put the challenge for %s into the live "
                             "segment %s%s", identifier, keeper->options.live,
                             APR_STATUS_IS_ENOSPC(rv)
-                            ? ": too many challenges are outstanding" : "");
+                            ? ": it has room for the names that httpd was "
+                              "started with; restart httpd gracefully" : "");
     }
     return rv;
 }

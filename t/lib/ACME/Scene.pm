@@ -94,7 +94,19 @@ sub config
     return $self;
 }
 
-sub start { my ($self) = @_; $self->{httpd}->start; return $self }
+# Start httpd. Its ports are open before it has logged that it is up, and
+# restarts are counted by that line.
+sub start
+{
+    my ($self) = @_;
+    my $httpd = $self->{httpd};
+    my $before = $httpd->restarts;
+
+    $httpd->start;
+    ACME::Rig::wait_for(20, 'the start of httpd',
+                        sub { $httpd->restarts > $before });
+    return $self;
+}
 
 # ---------------------------------------------------------------- acmectl
 
