@@ -80,20 +80,22 @@ static void each_ca(cmd_t *cmd, json_t *accounts)
     }
 }
 
-static void show(cmd_t *cmd)
+/** The accounts of the configuration's CAs and of the store, as they are
+ *  now; a new reference. */
+static json_t *list(cmd_t *cmd, acme_err_t *err)
 {
-    apr_array_header_t *cas;
     json_t *accounts = json_array();
+    apr_array_header_t *cas;
     int i;
 
-    json_object_set_new(cmd->result, "accounts", accounts);
     each_ca(cmd, accounts);
-    if (cmd->store && store_account_list(&cas, cmd->store, &cmd->err,
-                                         cmd->pool) == APR_SUCCESS) {
+    if (cmd->store && store_account_list(&cas, cmd->store, err, cmd->pool)
+                      == APR_SUCCESS) {
         for (i = 0; i < cas->nelts; i++) {
             add_account(cmd, accounts, APR_ARRAY_IDX(cas, i, const char *));
         }
     }
+    return accounts;
 }
 
 static void show_progress(void *baton, int job, const char *step)
@@ -137,16 +139,40 @@ static apr_status_t plan_accounts(cmd_t *cmd, worker_plan_t *plan)
     return APR_SUCCESS;
 }
 
+/** The first failure is the verb's, others are notes. */
+static void collect(cmd_t *cmd, const keeper_t *keeper, int jobs)
+{
+    int failed = 0;
+    int i;
+
+    for (i = 0; i < jobs; i++) {
+        const acme_err_t *err = &keeper_outcome(keeper, i)->result.err;
+
+        if (err->status == APR_SUCCESS) {
+            continue;
+        }
+        if (failed++ == 0) {
+            cmd->err = *err;
+        }
+        else {
+            cmd_note(cmd, "%s", err->message);
+        }
+    }
+    if (failed) {
+        cmd->err.exit = cmd_exit_for(failed, jobs, &cmd->err);
+    }
+}
+
 static void run(cmd_t *cmd, worker_plan_t *plan)
 {
     keeper_job_t *jobs = apr_pcalloc(cmd->pool, sizeof(*jobs)
                                      * (apr_size_t)plan->jobs->nelts);
+    acme_err_t ignored = { 0 };
+    acme_err_t lost = { 0 };
+    json_t *before = base_json_own(list(cmd, &ignored), cmd->pool);
     keeper_options_t options = { 0 };
     keeper_t *keeper;
-    acme_err_t lost = { 0 };
-    acme_err_t first = { 0 };
-    int failed = 0;
-    int i;
+    json_t *after;
 
     options.plan = plan;
     options.jobs = jobs;
@@ -156,21 +182,14 @@ static void run(cmd_t *cmd, worker_plan_t *plan)
     options.progress = show_progress;
     options.baton = cmd;
     keeper = keeper_make(&options, cmd->pool);
+    /* What is lost with the worker stands in each job's result. */
     worker_run(plan, keeper_host(keeper), &lost, cmd->pool);
-    for (i = 0; i < plan->jobs->nelts; i++) {
-        const acme_err_t *err = &keeper_outcome(keeper, i)->result.err;
-
-        if (err->status != APR_SUCCESS) {
-            failed++;
-            first = first.status == APR_SUCCESS ? *err : first;
-            cmd_note(cmd, "%s", err->message);
-        }
-    }
-    cmd->exit = cmd_exit_for(failed, plan->jobs->nelts, &first);
-    if (failed < plan->jobs->nelts) {
-        json_object_set_new(cmd->result, "changed", json_true());
-    }
-    show(cmd);
+    collect(cmd, keeper, plan->jobs->nelts);
+    base_err_clear(&ignored);
+    after = list(cmd, &ignored);
+    json_object_set_new(cmd->result, "accounts", after);
+    json_object_set_new(cmd->result, "changed",
+                        json_boolean(!json_equal(before, after)));
 }
 
 void cmd_account(cmd_t *cmd)
@@ -204,6 +223,7 @@ void cmd_account(cmd_t *cmd)
         cmd->store = NULL;
     }
     if (cmd->err.status == APR_SUCCESS) {
-        show(cmd);
+        json_object_set_new(cmd->result, "accounts",
+                            list(cmd, &cmd->err));
     }
 }

@@ -203,6 +203,27 @@ static apr_status_t target_by_file(cmd_t *cmd, apr_array_header_t *targets)
     return APR_SUCCESS;
 }
 
+/** Only who ordered the certificate can revoke it without its key: a new
+ *  account could not, so none is made. */
+static apr_status_t need_account(cmd_t *cmd, const target_t *target)
+{
+    acme_err_t none = { 0 };
+    apr_size_t len;
+    char *pem;
+
+    if (!cmd->options.key
+        && APR_STATUS_IS_ENOENT(store_account_key_read(&pem, &len,
+                                                       cmd->store,
+                                                       target->ca, &none,
+                                                       cmd->pool))) {
+        base_err_set(&cmd->err, APR_ENOENT, BASE_EXIT_FAILED,
+                     "the store has no account at %s that could revoke %s; "
+                     "give the certificate's own key with --key FILE",
+                     target->ca, target->name);
+    }
+    return cmd->err.status;
+}
+
 static apr_status_t plan_target(cmd_t *cmd, worker_plan_t *plan,
                                 keeper_job_t *kj, target_t *target,
                                 int reason)
@@ -305,9 +326,11 @@ static void run(cmd_t *cmd, apr_array_header_t *targets, int reason)
     int i;
 
     for (i = 0; i < targets->nelts; i++) {
-        if (plan_target(cmd, plan, &jobs[i],
-                        &APR_ARRAY_IDX(targets, i, target_t), reason)
-            != APR_SUCCESS) {
+        target_t *target = &APR_ARRAY_IDX(targets, i, target_t);
+
+        if (need_account(cmd, target) != APR_SUCCESS
+            || plan_target(cmd, plan, &jobs[i], target, reason)
+               != APR_SUCCESS) {
             return;
         }
     }

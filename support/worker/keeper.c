@@ -134,6 +134,7 @@ static apr_status_t revoke_key(keeper_t *keeper, int job,
         rv = crypto_key_read(&key, pem, len, err, keeper->pool);
     }
     if (rv != APR_SUCCESS) {
+        err->exit = BASE_EXIT_USAGE;
         return base_err_wrap(err, "the key %s", kj->revoke_key_file);
     }
     if (!crypto_key_equal(key, kj->revoke_public)) {
