@@ -27,7 +27,8 @@
 #define LIVE_LOCK_STEP 1000      /* µs between two tries */
 
 struct live_t {
-    live_segment_t seg;         /* its fd is closed; the map is PROT_READ */
+    live_segment_t seg;          /* its fd is closed; the map is PROT_READ */
+    pid_t parent;                /* who unmaps it */
 };
 
 struct live_writer_t {
@@ -407,6 +408,20 @@ static apr_status_t parent_prepare(const char *path, apr_size_t tokens,
     return rv;
 }
 
+/*
+ * In a child that is told to end, pools can go while threads still answer;
+ * a mapping must not go under them. The end of the process removes it.
+ */
+static apr_status_t live_cleanup(void *data)
+{
+    live_t *live = data;
+
+    if (live->parent == getpid()) {
+        segment_close(&live->seg);
+    }
+    return APR_SUCCESS;
+}
+
 apr_status_t live_parent_open(live_t **plive, const char *path,
                               apr_size_t tokens, const char **perror,
                               apr_pool_t *pool)
@@ -430,7 +445,8 @@ apr_status_t live_parent_open(live_t **plive, const char *path,
     /* The mapping alone remains: children inherit no descriptor. */
     close(live->seg.fd);
     live->seg.fd = -1;
-    apr_pool_cleanup_register(pool, &live->seg, segment_cleanup,
+    live->parent = getpid();
+    apr_pool_cleanup_register(pool, live, live_cleanup,
                               apr_pool_cleanup_null);
     *plive = live;
     return APR_SUCCESS;

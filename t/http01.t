@@ -414,7 +414,7 @@ sub check_secrecy
 {
     my ($httpd) = @_;
     my $file = segment($httpd);
-    my @children = $httpd->children;
+    my $seen = 0;
 
     is +(stat $file)[2] & 07777, 0600, 'the segment is 0600';
     for my $mode ('<', '+<', '>>') {
@@ -424,17 +424,21 @@ sub check_secrecy
 
         like $result->{err}, qr/Permission denied/, "www-data: open $mode";
     }
-    ok @children > 0, 'there are children';
-    for my $pid (@children) {
-        my @maps = grep { /\Q$file\E$/ } split /\n/,
-            ACME::Rig->read_file("/proc/$pid/maps") // '';
+    for my $pid ($httpd->children) {
+        my $maps = ACME::Rig->read_file("/proc/$pid/maps") // '';
+        my @maps = grep { /\Q$file\E$/ } split /\n/, $maps;
         my @open = grep { (readlink($_) // '') eq $file }
             glob "/proc/$pid/fd/*";
 
+        # One that a restart has told to end may be gone meanwhile, or have
+        # no more than libc left.
+        next if $maps !~ /mod_acme\.so/;
+        $seen++;
         is scalar @maps, 1, 'a child has one mapping of it';
         like $maps[0], qr/ r--s /, 'which is read-only';
         is scalar @open, 0, 'and no descriptor';
     }
+    cmp_ok $seen, '>', 0, 'there were children to look at';
     return;
 }
 
@@ -462,7 +466,10 @@ END
     rmdir segment($httpd);
     $httpd->graceful;
     live($httpd, 'put', $TOKEN, $KEYAUTH, 600);
-    is_answered(get($httpd, 'plain.test', $TOKEN), 'mended by a restart');
+    # A child of before the restart may take a few connections more.
+    ok eval { ACME::Rig::wait_for(10, 'the new children', sub {
+        get($httpd, 'plain.test', $TOKEN)->{status} == 200 }) },
+        'mended by a restart';
     is $httpd->faults, '', 'no faults';
     $httpd->stop;
     return;

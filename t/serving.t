@@ -106,10 +106,27 @@ sub sha256
 
 sub standin { return $_[0]->root . '/run/acme-standin.pem' }
 
+# What a host answers to a new connection once $good says that it is what we
+# wait for. A child of before a graceful restart may take a few connections
+# more; it must not take them for ever.
+sub settled
+{
+    my ($httpd, $host, $good, @options) = @_;
+    my $answer;
+
+    eval {
+        ACME::Rig::wait_for(10, 'the new children', sub {
+            $answer = $httpd->get_tls($host, '/', @options);
+            return $answer->{status} && $good->($answer);
+        });
+    };
+    return $answer;
+}
+
 sub is_standin
 {
     my ($httpd, $host, $what) = @_;
-    my $answer = $httpd->get_tls($host, '/');
+    my $answer = settled($httpd, $host, sub { $_[0]{status} == 503 });
 
     subtest $what => sub {
         is $answer->{status}, 503, 'status 503';
@@ -124,10 +141,13 @@ sub is_standin
 sub is_served
 {
     my ($httpd, $host, $tls, $what) = @_;
-    my $answer = $httpd->get_tls($host, '/', ca => $tls->{ca});
+    my $sha256 = sha256($tls->{cert});
+    my $answer = settled($httpd, $host, sub {
+        $_[0]{status} == 200 && $_[0]{cert}{sha256} eq $sha256 },
+        ca => $tls->{ca});
 
     is_deeply [$answer->{status}, $answer->{body}, $answer->{cert}{sha256}],
-        [200, "the page\n", sha256($tls->{cert})], $what
+        [200, "the page\n", $sha256], $what
         or diag $answer->{error} // '';
     return;
 }
