@@ -263,12 +263,12 @@ sub graceful
 {
     my ($self) = @_;
     my $pid = $self->pid // die "httpd does not run\n";
-    my $before = $self->restarts;
+    my $before = $self->_resumed;
     my @old = _children($pid);
 
     kill 'USR1', $pid;
     ACME::Rig::wait_for(60, 'the graceful restart',
-        sub { $self->restarts > $before || !$self->is_running });
+        sub { $self->_resumed > $before || !$self->is_running });
     die "httpd did not survive the restart: " . $self->error_log_tail . "\n"
         if !$self->is_running;
     eval {
@@ -278,8 +278,22 @@ sub graceful
     return;
 }
 
-# How often httpd has taken up a configuration since the log began.
+# How often httpd has taken up a configuration since the log began. The
+# new generation serves a little before the log says so: a restart under way
+# is waited for.
 sub restarts
+{
+    my ($self) = @_;
+
+    eval {
+        ACME::Rig::wait_for(10, 'the log of the restart', sub {
+            $self->error_log !~ /SIGUSR1 received(?!.*resuming normal)/s;
+        });
+    };
+    return $self->_resumed;
+}
+
+sub _resumed
 {
     my ($self) = @_;
     my $count = () = $self->error_log =~ /resuming normal operations/g;
