@@ -9,12 +9,13 @@
  *         │
  *      SIGUSR1, then look every STEP until
  *         parent gone                        ──> APR_EGENERAL
- *         new generation, or new pid file    ──> SURVIVAL later alive?
+ *         new generation and new pid file    ──> SURVIVAL later alive?
  *         deadline                           ──> APR_TIMEUP
  *
- * httpd writes its pid file anew each time it has read its configuration
- * and is about to run children, so a new pid file is the sign of a finished
- * restart where there is no live segment to tell a generation.
+ * The generation of the live segment rises while httpd prepares its new
+ * configuration. Only afterwards it writes its pid file anew, takes signals
+ * again (one that comes earlier is lost) and starts children. Where there
+ * is no segment, the pid file alone is the sign.
  */
 #include "httpd/httpd.h"
 
@@ -159,9 +160,9 @@ typedef struct watch_t {
 
 static int is_restarted(const watch_t *watch)
 {
-    return watch->generation
-        ? watch->generation(watch->baton) > watch->first
-        : stamp_is_new(&watch->stamp, watch->pid_file);
+    return (!watch->generation
+            || watch->generation(watch->baton) > watch->first)
+        && stamp_is_new(&watch->stamp, watch->pid_file);
 }
 
 /** Look until the restart has happened (1), or the parent is gone or until

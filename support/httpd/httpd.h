@@ -78,9 +78,9 @@ apr_status_t httpd_running(pid_t *ppid, const char *pid_file,
  * survival of the parent proved after. A stopped server is not started.
  *
  * @param generation  tells the generation of the live segment; called until
- *                    it answers a greater number than at first, which is
- *                    when the new children serve; nullable: then a new
- *                    pid file is the sign
+ *                    it answers a greater number than at first; nullable.
+ *                    A new pid file is waited for in any case: then the
+ *                    new children start and httpd takes signals again
  * @param deadline    µs for the restart to happen
  * @return APR_ENOENT when httpd is not running; APR_EINVAL when it refuses
  *         the configuration; APR_TIMEUP; APR_EGENERAL when the parent died

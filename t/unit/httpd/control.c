@@ -122,25 +122,28 @@ START_TEST(new_pid_file)
 }
 END_TEST
 
-/* With a live segment its generation is the sign, and nothing else. */
+/* A new generation of the live segment tells that httpd has prepared its
+ * new configuration; it serves with it, and takes the next signal, only
+ * after it has written its pid file, too. */
 START_TEST(new_generation)
 {
     const char *dir = rig_dir(pool);
     httpd_args_t args;
 
-    rig_httpd_start(dir, "generation", pool);
+    rig_httpd_start(dir, "both", pool);
     args = httpd_in(dir);
     unit_ok(httpd_graceful(&args, rig_path(dir, "pid", pool),
                            rig_generation, (void *)dir, 30 * SECOND, &err,
                            pool));
     ck_assert_uint_eq(rig_generation((void *)dir), 8);
+    ck_assert_int_eq(access(rig_path(dir, "serving", pool), F_OK), 0);
 }
 END_TEST
 
 /* A restart that never shows its sign is over at the deadline. */
 START_TEST(no_sign)
 {
-    static const char *const modes[] = { "ignore", "restart" };
+    static const char *const modes[] = { "ignore", "restart", "generation" };
     const char *dir = rig_dir(pool);
     httpd_args_t args;
 
@@ -371,7 +374,7 @@ Suite *control_suite(void)
     tcase_add_test(tc, odd_pid_files);
     tcase_add_test(tc, new_pid_file);
     tcase_add_test(tc, new_generation);
-    tcase_add_loop_test(tc, no_sign, 0, 2);
+    tcase_add_loop_test(tc, no_sign, 0, 3);
     tcase_add_loop_test(tc, parent_dies, 0, 2);
     tcase_add_test(tc, refused_configuration);
     tcase_add_test(tc, not_running);

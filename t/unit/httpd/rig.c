@@ -119,8 +119,13 @@ static void restarted(const char *mode)
         usleep(5000);
         _exit(1);
     }
-    if (strcmp(mode, "generation") == 0) {
+    if (strcmp(mode, "generation") == 0 || strcmp(mode, "both") == 0) {
         put_number("generation", 8);
+    }
+    if (strcmp(mode, "both") == 0) {
+        usleep(20000);
+        put_number("pid", getpid());
+        put_number("serving", 1);
     }
 }
 

@@ -6,7 +6,8 @@
  * running server is known by its executable. `-t` refuses what the file
  * DIR/complaint holds; otherwise it is a parent that answers SIGUSR1 as
  * DIR/mode says: restart (a new DIR/pid), generation (a new DIR/generation,
- * the pid file as it was), die, late (restart, then die), ignore.
+ * the pid file as it was), both (as httpd does: first the generation, then
+ * the pid file and DIR/serving), die, late (restart, then die), ignore.
  */
 #ifndef ACME_UNIT_HTTPD_RIG_H
 #define ACME_UNIT_HTTPD_RIG_H
