@@ -404,8 +404,7 @@ static int error_document_set(request_rec *r, int status)
  */
 int acme_standin_handle(request_rec *r, int lookup)
 {
-    if (!standins || !acme_server_conf(r->server)->standin || lookup
-        || r->prev) {
+    if (!acme_server_standin(r->server) || lookup || r->prev) {
         return DECLINED;
     }
     apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
@@ -416,6 +415,11 @@ int acme_standin_handle(request_rec *r, int lookup)
                            "come. Please try again in a minute.\n");
     }
     return HTTP_SERVICE_UNAVAILABLE;
+}
+
+int acme_server_standin(server_rec *s)
+{
+    return standins && acme_server_conf(s)->standin;
 }
 
 void acme_cert_files_register(apr_pool_t *p)

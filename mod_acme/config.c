@@ -90,6 +90,7 @@ acme_settings_t *acme_settings_create(apr_pool_t *p)
     settings->agreement = -1;
     settings->renew_mode = ACME_RENEW_UNSET;
     settings->window.unit = ACME_WINDOW_UNSET;
+    settings->require_https = ACME_REQUIRE_UNSET;
     return settings;
 }
 
@@ -122,6 +123,9 @@ acme_settings_t *acme_settings_merge(apr_pool_t *p,
     }
     if (add->window.unit != ACME_WINDOW_UNSET) {
         settings->window = add->window;
+    }
+    if (add->require_https != ACME_REQUIRE_UNSET) {
+        settings->require_https = add->require_https;
     }
     return settings;
 }
@@ -205,6 +209,13 @@ acme_renew_t acme_domain_renew_mode(const acme_domain_t *domain)
     acme_renew_t mode = domain->settings->renew_mode;
 
     return mode == ACME_RENEW_UNSET ? ACME_RENEW_AUTO : mode;
+}
+
+acme_require_t acme_domain_require_https(const acme_domain_t *domain)
+{
+    acme_require_t require = domain->settings->require_https;
+
+    return require == ACME_REQUIRE_UNSET ? ACME_REQUIRE_OFF : require;
 }
 
 acme_window_t acme_domain_renew_window(const acme_domain_t *domain)

@@ -528,29 +528,59 @@ static const char *set_private_keys(cmd_parms *cmd, void *dir_conf,
                               "RSA-4096");
 }
 
-static const char *set_renew_mode(cmd_parms *cmd, void *dir_conf,
-                                  const char *args)
+/* One word of a list. @param pplace set to its place in words */
+static const char *take_choice(int *pplace, cmd_parms *cmd, const char *args,
+                               const char *const *choices,
+                               const char *allowed)
 {
-    static const char allowed[] = "auto, always or manual";
-    static const char *const modes[] = { "auto", "always", "manual", NULL };
-    acme_settings_t *settings;
     apr_array_header_t *words;
-    const char *fault = check_setting(&settings, cmd);
-    int mode;
+    const char *fault = take_words(&words, cmd, args, 1, allowed);
+    int i;
 
-    if (!fault) {
-        fault = take_words(&words, cmd, args, 1, allowed);
-    }
-    if (fault) {
-        return fault;
-    }
-    for (mode = ACME_RENEW_AUTO; mode <= ACME_RENEW_MANUAL; mode++) {
-        if (strcasecmp(word_at(words, 0), modes[mode]) == 0) {
-            settings->renew_mode = (acme_renew_t)mode;
+    for (i = 0; !fault && choices[i]; i++) {
+        if (strcasecmp(word_at(words, 0), choices[i]) == 0) {
+            *pplace = i;
             return NULL;
         }
     }
-    return refuse(cmd, word_at(words, 0), allowed);
+    return fault ? fault : refuse(cmd, word_at(words, 0), allowed);
+}
+
+static const char *set_renew_mode(cmd_parms *cmd, void *dir_conf,
+                                  const char *args)
+{
+    static const char *const modes[] = { "auto", "always", "manual", NULL };
+    acme_settings_t *settings;
+    const char *fault = check_setting(&settings, cmd);
+    int mode = 0;
+
+    if (!fault) {
+        fault = take_choice(&mode, cmd, args, modes,
+                            "auto, always or manual");
+    }
+    if (!fault) {
+        settings->renew_mode = (acme_renew_t)mode;
+    }
+    return fault;
+}
+
+static const char *set_require_https(cmd_parms *cmd, void *dir_conf,
+                                     const char *args)
+{
+    static const char *const kinds[] = { "off", "temporary", "permanent",
+                                         NULL };
+    acme_settings_t *settings;
+    const char *fault = check_setting(&settings, cmd);
+    int kind = 0;
+
+    if (!fault) {
+        fault = take_choice(&kind, cmd, args, kinds,
+                            "off, temporary or permanent");
+    }
+    if (!fault) {
+        settings->require_https = (acme_require_t)kind;
+    }
+    return fault;
 }
 
 static const char *set_renew_window(cmd_parms *cmd, void *dir_conf,
@@ -746,6 +776,9 @@ const command_rec acme_directives[] = {
     DIRECTIVE("ACMERenewWindow", set_renew_window,
               "renew when less is left: N% or Nd (default: 33%, 50% under "
               "10 days of lifetime)"),
+    DIRECTIVE("ACMERequireHTTPS", set_require_https,
+              "redirect http to https: off (default), temporary (307) or "
+              "permanent (308)"),
     DIRECTIVE("ACMEStoreDir", set_store_dir,
               "directory of accounts, keys and certificates"),
     DIRECTIVE("ACMEPortMap", set_port_map,

@@ -326,8 +326,9 @@ static json_t *window_new(acme_window_t window)
 static json_t *settings_new(const acme_domain_t *domain, apr_pool_t *p)
 {
     static const char *const modes[] = { "auto", "always", "manual" };
+    static const char *const kinds[] = { "off", "temporary", "permanent" };
 
-    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:s, s:o}",
+    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:s, s:o, s:s}",
         "ca", strings_new(acme_domain_ca(domain), json_array(), p),
         "ca_certificate_file",
         string_new(acme_domain_ca_certificate_file(domain), p),
@@ -339,7 +340,8 @@ static json_t *settings_new(const acme_domain_t *domain, apr_pool_t *p)
         "private_keys", strings_new(acme_domain_keys(domain), json_array(),
                                     p),
         "renew_mode", modes[acme_domain_renew_mode(domain)],
-        "renew_window", window_new(acme_domain_renew_window(domain)));
+        "renew_window", window_new(acme_domain_renew_window(domain)),
+        "require_https", kinds[acme_domain_require_https(domain)]);
 }
 
 /* The places of a domain's virtual hosts in the document; the main server

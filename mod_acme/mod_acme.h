@@ -40,6 +40,14 @@ typedef enum acme_renew_t {
     ACME_RENEW_MANUAL
 } acme_renew_t;
 
+/** ACMERequireHTTPS */
+typedef enum acme_require_t {
+    ACME_REQUIRE_UNSET = -1,
+    ACME_REQUIRE_OFF,
+    ACME_REQUIRE_TEMPORARY,
+    ACME_REQUIRE_PERMANENT
+} acme_require_t;
+
 /** ACMERenewWindow */
 typedef enum acme_window_unit_t {
     ACME_WINDOW_UNSET = -1,
@@ -66,6 +74,7 @@ typedef struct acme_settings_t {
     apr_array_header_t *keys;        /**< of const char * */
     acme_renew_t renew_mode;
     acme_window_t window;
+    acme_require_t require_https;
 } acme_settings_t;
 
 /** One managed certificate. */
@@ -197,6 +206,9 @@ acme_renew_t acme_domain_renew_mode(const acme_domain_t *domain);
 /** ACMERenewWindow; unit is never ACME_WINDOW_UNSET. */
 acme_window_t acme_domain_renew_window(const acme_domain_t *domain);
 
+/** ACMERequireHTTPS; never ACME_REQUIRE_UNSET. */
+acme_require_t acme_domain_require_https(const acme_domain_t *domain);
+
 /**
  * 1 if mod_ssl will speak TLS for s: SSLEngine on, its own or inherited; or
  * unset, with a certificate file, where the protocol of s is https.
@@ -276,6 +288,9 @@ apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf);
  */
 int acme_standin_handle(request_rec *r, int lookup);
 
+/** 1 if s is served with the stand-in, so that a client finds nothing. */
+int acme_server_standin(server_rec *s);
+
 /** Register the hooks that hand certificate files to mod_ssl. */
 void acme_cert_files_register(apr_pool_t *p);
 
@@ -288,5 +303,13 @@ void acme_cert_files_register(apr_pool_t *p);
  * @return APR_SUCCESS; else it has logged why, and the server starts
  */
 apr_status_t acme_cert_files_start(server_rec *s, apr_pool_t *pconf);
+
+/* ------------------------------------------------- require_https.c */
+
+/** Register the hook that redirects to https. */
+void acme_require_https_register(apr_pool_t *p);
+
+/** Note which domains require it. Called in post_config, second pass. */
+void acme_require_https_start(apr_pool_t *pconf);
 
 #endif

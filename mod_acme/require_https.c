@@ -1,0 +1,132 @@
+/*
+ * ACMERequireHTTPS: redirects a domain's plain requests to https.
+ *
+ * Not redirected, so that a site never becomes unreachable:
+ *   - anything below the challenge path, ours or another client's
+ *   - a request that came by TLS, also when a proxy in front ended it (a
+ *     ServerName with https://, X-Forwarded-Proto, Forwarded): redirecting
+ *     it would go round in circles
+ *   - a request on another port than the public port 80's
+ *   - a domain that no TLS host serves with a certificate yet
+ *
+ * 307 and 308 keep the method and the body. Source: RFC 9110 15.4.8, 15.4.9.
+ */
+#include "mod_acme.h"
+
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include <apr_strings.h>
+
+#define CHALLENGE_PATH "/.well-known/acme-challenge/"
+
+/* Name -> acme_domain_t * of all that require https; NULL: nobody does.
+ * Lives in pconf and is only read once requests come. */
+static apr_hash_t *required;
+
+static apr_status_t required_forget(void *data)
+{
+    required = NULL;
+    return APR_SUCCESS;
+}
+
+static void domain_add(const acme_domain_t *domain, apr_pool_t *pconf)
+{
+    int i;
+
+    if (!required) {
+        required = apr_hash_make(pconf);
+        apr_pool_cleanup_register(pconf, NULL, required_forget,
+                                  apr_pool_cleanup_null);
+    }
+    for (i = 0; i < domain->names->nelts; i++) {
+        apr_hash_set(required, APR_ARRAY_IDX(domain->names, i, const char *),
+                     APR_HASH_KEY_STRING, domain);
+    }
+}
+
+void acme_require_https_start(apr_pool_t *pconf)
+{
+    const apr_array_header_t *domains = acme_state_get()->domains;
+    int i;
+
+    for (i = 0; i < domains->nelts; i++) {
+        const acme_domain_t *domain = APR_ARRAY_IDX(domains, i,
+                                                    const acme_domain_t *);
+
+        if (acme_domain_require_https(domain) != ACME_REQUIRE_OFF) {
+            domain_add(domain, pconf);
+        }
+    }
+}
+
+/* 1 if the way to the client is encrypted, as far as anybody tells. */
+static int is_secure(request_rec *r)
+{
+    const char *proto = apr_table_get(r->headers_in, "X-Forwarded-Proto");
+    const char *forwarded = apr_table_get(r->headers_in, "Forwarded");
+
+    return !strcmp(ap_http_scheme(r), "https")
+           || (proto && !strcasecmp(proto, "https"))
+           || (forwarded && ap_strcasestr(forwarded, "proto=https"));
+}
+
+/* 1 if a TLS host serves the domain, and not with the stand-in. */
+static int is_served(const acme_domain_t *domain)
+{
+    int i;
+
+    for (i = 0; i < domain->servers->nelts; i++) {
+        server_rec *s = APR_ARRAY_IDX(domain->servers, i, server_rec *);
+
+        if (acme_server_ssl(s) && !acme_server_standin(s)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static const acme_domain_t *domain_to_redirect(request_rec *r)
+{
+    const acme_domain_t *domain;
+
+    if (!required || !r->hostname || !r->parsed_uri.path
+        || r->parsed_uri.path[0] != '/' || r->proxyreq == PROXYREQ_PROXY
+        || r->connection->local_addr->port != acme_port_http()
+        || acme_port_https() == 0) {
+        return NULL;
+    }
+    domain = apr_hash_get(required, r->hostname, APR_HASH_KEY_STRING);
+    if (!domain || is_secure(r) || !is_served(domain)
+        || !strncmp(r->parsed_uri.path, CHALLENGE_PATH,
+                    sizeof(CHALLENGE_PATH) - 1)) {
+        return NULL;
+    }
+    return domain;
+}
+
+static int quick_handler(request_rec *r, int lookup)
+{
+    const acme_domain_t *domain = lookup || r->prev ? NULL
+                                                    : domain_to_redirect(r);
+
+    if (!domain) {
+        return DECLINED;
+    }
+    /* The path as it was sent: decoding it could change what it means. */
+    apr_table_setn(r->headers_out, "Location",
+                   apr_pstrcat(r->pool, "https://", r->hostname,
+                               r->parsed_uri.path,
+                               r->parsed_uri.query ? "?" : NULL,
+                               r->parsed_uri.query, NULL));
+    return acme_domain_require_https(domain) == ACME_REQUIRE_PERMANENT
+           ? HTTP_PERMANENT_REDIRECT : HTTP_TEMPORARY_REDIRECT;
+}
+
+void acme_require_https_register(apr_pool_t *p)
+{
+    /* Behind http01.c, before caches and other quick answers. */
+    ap_hook_quick_handler(quick_handler, NULL, NULL, APR_HOOK_FIRST);
+}
