@@ -152,11 +152,13 @@ apr_status_t crypto_cert_times(apr_time_t *pnot_before,
 apr_status_t crypto_cert_pem(char **ppem, const crypto_cert_t *cert,
                              acme_err_t *err, apr_pool_t *result_pool)
 {
-    BIO *bio = BIO_new(BIO_s_mem());
     char *pem = NULL;
     char *data;
+    BIO *bio;
     long len;
 
+    ERR_clear_error();
+    bio = BIO_new(BIO_s_mem());
     if (bio && PEM_write_bio_X509(bio, cert->x509)) {
         len = BIO_get_mem_data(bio, &data);
         pem = apr_pstrmemdup(result_pool, data, (apr_size_t)len);
@@ -175,8 +177,10 @@ apr_status_t crypto_cert_der(unsigned char **pder, apr_size_t *plen,
                              apr_pool_t *result_pool)
 {
     unsigned char *der = NULL;
-    int len = i2d_X509(cert->x509, &der);
+    int len;
 
+    ERR_clear_error();
+    len = i2d_X509(cert->x509, &der);
     if (len <= 0) {
         return crypto_fail(err, APR_EGENERAL, "cannot write a certificate "
                            "as DER: check the installation of OpenSSL");
@@ -190,8 +194,10 @@ apr_status_t crypto_cert_der(unsigned char **pder, apr_size_t *plen,
 apr_status_t crypto_cert_key(crypto_key_t **pkey, const crypto_cert_t *cert,
                              acme_err_t *err, apr_pool_t *result_pool)
 {
-    EVP_PKEY *evp = X509_get_pubkey(cert->x509);
+    EVP_PKEY *evp;
 
+    ERR_clear_error();
+    evp = X509_get_pubkey(cert->x509);
     if (!evp) {
         return crypto_fail(err, APR_EINVAL, "the certificate's key cannot "
                            "be read: report it to the CA");
@@ -290,6 +296,7 @@ apr_status_t crypto_cert_info(crypto_cert_info_t *info,
     X509 *x509 = cert->x509;
     apr_status_t rv;
 
+    ERR_clear_error();
     info->subject = name_rfc2253(X509_get_subject_name(x509), result_pool);
     info->issuer = name_short(X509_get_issuer_name(x509), result_pool);
     info->serial = serial_text(x509, result_pool);

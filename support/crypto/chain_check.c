@@ -178,11 +178,11 @@ apr_status_t crypto_chain_check(const apr_array_header_t *certs,
 {
     apr_status_t rv = APR_SUCCESS;
 
+    ERR_clear_error();
     if (certs->nelts == 0) {
         return crypto_fail(err, APR_EINVAL, "the chain is empty: try again, "
                            "then report it to the CA");
     }
-    ERR_clear_error();
     if (key) {
         rv = check_key(cert_at(certs, 0), key, err);
     }

@@ -205,6 +205,7 @@ apr_status_t crypto_chain_read(apr_array_header_t **pcerts, const char *pem,
     apr_status_t rv;
     scan_t scan;
 
+    ERR_clear_error();
     if (len > CRYPTO_CHAIN_MAX) {
         return crypto_fail(err, APR_EINVAL, "the chain is larger than %d "
                            "bytes: report it to the CA", CRYPTO_CHAIN_MAX);
@@ -212,7 +213,6 @@ apr_status_t crypto_chain_read(apr_array_header_t **pcerts, const char *pem,
     scan.start = scan.at = pem;
     scan.end = pem + len;
     certs = apr_array_make(result_pool, 4, sizeof(crypto_cert_t *));
-    ERR_clear_error();
     rv = scan_chain(certs, &scan, err, result_pool);
     if (rv == APR_SUCCESS) {
         *pcerts = certs;

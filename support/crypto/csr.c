@@ -132,10 +132,12 @@ apr_status_t crypto_csr_make(unsigned char **pder, apr_size_t *plen,
                              const apr_array_header_t *names,
                              acme_err_t *err, apr_pool_t *result_pool)
 {
-    apr_status_t rv = names_check(names, err);
     unsigned char *der = NULL;
+    apr_status_t rv;
     X509_REQ *req;
 
+    ERR_clear_error();
+    rv = names_check(names, err);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -311,12 +313,12 @@ apr_status_t crypto_csr_read(unsigned char **pder, apr_size_t *plen,
     X509_REQ *req;
     apr_status_t rv;
 
+    ERR_clear_error();
     if (len > CRYPTO_FILE_MAX) {
         return crypto_fail(err, APR_EINVAL, "the certificate request is "
                            "larger than %d bytes: give a file with one "
                            "request", CRYPTO_FILE_MAX);
     }
-    ERR_clear_error();
     req = req_parse(data, len);
     if (!req) {
         return crypto_fail(err, APR_EINVAL, "this is no certificate "

@@ -61,6 +61,7 @@ apr_status_t crypto_jwk(json_t **pjwk, const crypto_key_t *key,
 {
     json_t *jwk;
 
+    ERR_clear_error();
     if (crypto_kind_ec(key->kind)) {
         jwk = ec_jwk(key, result_pool);
     }

@@ -180,6 +180,7 @@ apr_status_t crypto_key_generate(crypto_key_t **pkey, crypto_key_type_t type,
     const crypto_kind_t *kind = &kinds[type];
     EVP_PKEY *evp;
 
+    ERR_clear_error();
     if (crypto_kind_ec(kind)) {
         evp = EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind->name);
     }
@@ -220,7 +221,6 @@ static EVP_PKEY *key_parse(const char *pem, apr_size_t len, acme_err_t *err)
     EVP_PKEY *evp = NULL;
     BIO *bio;
 
-    ERR_clear_error();
     bio = BIO_new_mem_buf(pem, (int)len);
     if (bio) {
         evp = PEM_read_bio_PrivateKey(bio, NULL, password_asked, &encrypted);
@@ -246,6 +246,7 @@ apr_status_t crypto_key_read(crypto_key_t **pkey, const char *pem,
     EVP_PKEY *evp;
     apr_status_t rv;
 
+    ERR_clear_error();
     if (len > CRYPTO_FILE_MAX) {
         return crypto_fail(err, APR_EINVAL, "the private key is larger than "
                            "%d bytes: give a file with one key",
@@ -275,6 +276,7 @@ apr_status_t crypto_key_write(char **ppem, apr_size_t *plen,
 {
     BIO *bio;
 
+    ERR_clear_error();
     if (!key->secret) {
         return crypto_fail(err, APR_EINVAL, "a public key cannot be written "
                            "as a private one: give the private key");

@@ -63,6 +63,7 @@ apr_status_t crypto_sign(unsigned char **psig, apr_size_t *plen,
     unsigned char *sig;
     apr_size_t sig_len;
 
+    ERR_clear_error();
     if (!key->secret) {
         return crypto_fail(err, APR_EINVAL, "a public key cannot sign: give "
                            "the private key");

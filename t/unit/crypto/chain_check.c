@@ -286,6 +286,18 @@ START_TEST(same_name)
 }
 END_TEST
 
+/* Nor is the key enough: clients look for the issuer by its name. */
+START_TEST(same_key)
+{
+    fix_spec_t renamed = sub;
+
+    renamed.cn = "another middle";
+    unit_fails(check(fix_pem(pool, fix_cert(&leaf, pool),
+                             fix_cert(&renamed, pool), NULL)),
+               APR_EINVAL, "not issued by certificate 2");
+}
+END_TEST
+
 /* A certificate that is no CA issues nothing, though it signed. */
 START_TEST(no_ca)
 {
@@ -346,6 +358,7 @@ Suite *chain_check_suite(void)
     tcase_add_test(tc, validity_reversed);
     tcase_add_test(tc, wrong_order);
     tcase_add_test(tc, same_name);
+    tcase_add_test(tc, same_key);
     tcase_add_test(tc, no_ca);
     tcase_add_test(tc, twice);
     tcase_add_test(tc, empty);

@@ -424,7 +424,8 @@ START_TEST(read_key_type)
 }
 END_TEST
 
-/* A malformed or doubled subjectAltName is no subjectAltName. */
+/* A malformed subjectAltName is not taken for a missing one, which would
+ * leave the CN to decide. */
 START_TEST(read_malformed_san)
 {
     EVP_PKEY *evp = fix_evp("P-256", pool);
@@ -438,6 +439,29 @@ START_TEST(read_malformed_san)
                    "subjectAltName is malformed");
         ck_assert_uint_eq(ERR_peek_error(), 0);
     }
+}
+END_TEST
+
+/* Nor is a second one beside the first. */
+START_TEST(read_two_sans)
+{
+    EVP_PKEY *evp = fix_evp("P-256", pool);
+    X509_REQ *req = outside(evp, "a.example", NULL);
+    X509_EXTENSIONS *exts = NULL;
+    X509_EXTENSION *ext;
+    const char *pem;
+
+    ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
+                              "DNS:a.example");
+    X509v3_add_ext(&exts, ext, -1);
+    X509v3_add_ext(&exts, ext, -1);
+    X509_EXTENSION_free(ext);
+    ck_assert(X509_REQ_add_extensions(req, exts));
+    sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
+    ck_assert(X509_REQ_sign(req, evp, EVP_sha256()));
+    pem = req_pem(req);
+    unit_fails(read_it(pem, strlen(pem)), APR_EINVAL,
+               "subjectAltName is malformed");
 }
 END_TEST
 
@@ -466,5 +490,6 @@ Suite *csr_suite(void)
     tcase_add_test(tc, read_large);
     tcase_add_test(tc, read_key_type);
     tcase_add_test(tc, read_malformed_san);
+    tcase_add_test(tc, read_two_sans);
     return suite;
 }

@@ -216,6 +216,22 @@ START_TEST(public_refused)
 }
 END_TEST
 
+/* What OpenSSL had queued for somebody else does not show up in our
+ * messages. */
+START_TEST(stale_reason)
+{
+    unsigned char *sig = NULL;
+    apr_size_t len;
+    crypto_key_t *key = fix_public(es256_key(), pool);
+
+    ERR_raise(ERR_LIB_PEM, PEM_R_NO_START_LINE);
+    unit_fails(crypto_sign(&sig, &len, key, "x", 1, &err, pool), APR_EINVAL,
+               "cannot sign");
+    ck_assert_ptr_null(strstr(err.message, "OpenSSL"));
+    ck_assert_uint_eq(ERR_peek_error(), 0);
+}
+END_TEST
+
 Suite *sign_suite(void);
 
 Suite *sign_suite(void)
@@ -232,5 +248,6 @@ Suite *sign_suite(void)
     tcase_add_loop_test(tc, algorithms, 0, 4);
     tcase_add_test(tc, empty);
     tcase_add_test(tc, public_refused);
+    tcase_add_test(tc, stale_reason);
     return suite;
 }
