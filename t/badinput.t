@@ -287,7 +287,8 @@ my $serial = $scene->serves_ok('a.test')->{serial};
 
 # httpd -t tells an ordinary user of the syntax, not of the store.
 {
-    $_ = $rig->run($httpd->command('-t'), user => 'nobody');
+    $_ = $rig->run($httpd->command('-t'), user => 'nobody',
+                    env => $httpd->env);
     is $_->{status}, 0, 'httpd -t as nobody' or diag $_->{err};
     like $_->{err}, qr/Syntax OK/, 'Syntax OK';
     unlike "$_->{out}$_->{err}", qr/PRIVATE KEY/, 'and no secret';
@@ -413,7 +414,7 @@ my $serial = $scene->serves_ok('a.test')->{serial};
         my $pid = $rig->spawn([ACME::Rig::acmectl_path(), '--httpd',
             $slow->httpd->binary, '-d', $slow->httpd->root, '-f',
             $slow->httpd->config, 'renew', '--force'],
-            log => $rig->path('first.log'));
+            log => $rig->path('first.log'), env => $slow->httpd->env);
         ACME::Rig::wait_for(10, 'the first one', sub {
             ($rig->read_file($slow->store . '/lock') // '') =~ /pid $pid/;
         });

@@ -52,6 +52,10 @@ sub http { return $_[0]{http} }
 sub https { return $_[0]{https} }
 sub root { return $_[0]{root} }
 sub binary { return $_[0]{binary} }
+
+# The environment for its programs, and for an acmectl run by hand.
+sub env { return $_[0]{env} }
+
 sub config { return "$_[0]{root}/conf/httpd.conf" }
 sub store { return "$_[0]{root}/acme" }
 sub htdocs { my ($self, @p) = @_; return join '/', "$self->{root}/htdocs", @p }
