@@ -46,7 +46,8 @@
 #define LIVE_FORMAT     1
 #define LIVE_BITS_AT    4096  /**< offset of the bits, bytes */
 #define LIVE_WINDOW     32    /**< places a token may stand in */
-#define LIVE_CAPACITY_MIN 64
+#define LIVE_CAPACITY_MIN 1024  /**< 0.6 MB of holes; new names fit in
+                                   before httpd takes them up */
 #define LIVE_CAPACITY_MAX (1 << 22)  /**< 2.6 GB of holes */
 #define LIVE_TOKEN_MIN  22    /**< 128 bit in base64url, RFC 8555 8.3 */
 #define LIVE_TOKEN_MAX  255

@@ -266,6 +266,9 @@ apr_status_t base_lock_take(base_lock_t **plock, const char *path,
 /** Release early. */
 void base_lock_release(base_lock_t *lock);
 
+/** 1 if whoever held it last ended without releasing it: was killed. */
+int base_lock_was_left(const base_lock_t *lock);
+
 /* ---------------------------------------------------------------- clock */
 
 /** Time, so that tests can move it. Both functions never fail. */

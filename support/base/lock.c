@@ -24,6 +24,7 @@
 struct base_lock_t {
     int fd;                     /* -1 once released */
     pid_t owner;
+    int was_left;
     apr_pool_t *pool;
 };
 
@@ -112,6 +113,14 @@ static void lock_sign(int fd, const char *holder)
     }
 }
 
+/* A holder that released the lock left an empty line. */
+static int lock_holder_left(int fd)
+{
+    char first;
+
+    return pread(fd, &first, 1, 0) == 1 && first != '\n';
+}
+
 static apr_status_t lock_cleanup(void *data)
 {
     base_lock_t *lock = data;
@@ -143,8 +152,9 @@ apr_status_t base_lock_take(base_lock_t **plock, const char *path,
         close(fd);
         return rv;
     }
-    lock_sign(fd, holder);
     lock = apr_palloc(result_pool, sizeof(*lock));
+    lock->was_left = lock_holder_left(fd);
+    lock_sign(fd, holder);
     lock->fd = fd;
     lock->owner = getpid();
     lock->pool = result_pool;
@@ -159,4 +169,9 @@ void base_lock_release(base_lock_t *lock)
     if (lock->fd != -1) {
         apr_pool_cleanup_run(lock->pool, lock, lock_cleanup);
     }
+}
+
+int base_lock_was_left(const base_lock_t *lock)
+{
+    return lock->was_left;
 }

@@ -210,6 +210,18 @@ static apr_status_t drop_unfinished(const char *folder,
     return rv;
 }
 
+apr_status_t store_certificate_sweep(const char *folder, acme_err_t *err,
+                                     apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *names;
+    unsigned long newest;
+    apr_status_t rv = generations(&names, &newest, folder, err,
+                                  scratch_pool);
+
+    return rv == APR_SUCCESS
+           ? drop_unfinished(folder, names, err, scratch_pool) : rv;
+}
+
 apr_status_t store_certificate_write(store_t *store, const char *id,
                                      const store_certificate_t *certificate,
                                      acme_err_t *err,

@@ -29,4 +29,13 @@ apr_status_t store_folder_make(const char **pfolder, const store_t *store,
                                const char *kind, const char *id,
                                acme_err_t *err, apr_pool_t *result_pool);
 
+/** Remove what a killed writer left; needs the lock. What cannot be removed
+ *  is logged and stays. */
+void store_sweep(const store_t *store, apr_pool_t *scratch_pool);
+
+/** Remove generations of the folder domains/ID that "current" never
+ *  reached. */
+apr_status_t store_certificate_sweep(const char *folder, acme_err_t *err,
+                                     apr_pool_t *scratch_pool);
+
 #endif

@@ -62,6 +62,12 @@ apr_status_t store_order_key_write(store_t *store, const char *id,
 apr_status_t store_order_remove(store_t *store, const char *id,
                                 acme_err_t *err, apr_pool_t *scratch_pool)
 {
-    return base_dir_remove(store_folder(store, ORDERS, id, scratch_pool),
-                           err, scratch_pool);
+    const char *folder = store_folder(store, ORDERS, id, scratch_pool);
+    apr_status_t rv;
+
+    /* First what tells to go on: an order without its key could not. */
+    rv = base_file_remove(store_path(folder, "order.json", scratch_pool),
+                          err, scratch_pool);
+    return rv == APR_SUCCESS ? base_dir_remove(folder, err, scratch_pool)
+                             : rv;
 }

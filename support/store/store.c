@@ -226,8 +226,14 @@ apr_status_t store_lock(store_t *store, const char *holder,
 
     rv = base_lock_take(&lock, store_path(store->dir, "lock", pool),
                         holder, wait, err, pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (base_lock_was_left(lock)) {
+        store_sweep(store, pool);
+    }
     /* Not before: another writer's probe has the same name. */
-    return rv == APR_SUCCESS ? probe(store->dir, err, pool) : rv;
+    return probe(store->dir, err, pool);
 }
 
 apr_status_t store_ledger_read(json_t **pledger, const store_t *store,

@@ -32,7 +32,7 @@ apr_status_t store_open(store_t **pstore, const char *dir, int create,
 
 /** Become the one writer until pool is cleared (base_lock_take), and prove
  *  by a written and removed file that there is room, before any CA is
- *  asked. */
+ *  asked. What a killed writer left half-done is removed (sweep.c). */
 apr_status_t store_lock(store_t *store, const char *holder,
                         apr_interval_time_t wait, acme_err_t *err,
                         apr_pool_t *pool);

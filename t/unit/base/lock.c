@@ -83,11 +83,13 @@ START_TEST(releases)
     apr_size_t len;
 
     unit_ok(take(&lock, path, 0));
+    ck_assert_int_eq(base_lock_was_left(lock), 0);
     base_lock_release(lock);
     base_lock_release(lock);
     unit_ok(base_file_read(&data, &len, path, 100, &err, pool));
     ck_assert_str_eq(data, "\n");
     unit_ok(take(&second, path, 0));
+    ck_assert_int_eq(base_lock_was_left(second), 0);
     unit_fails(take(&lock, path, 0), APR_EBUSY, "acmectl test");
 }
 END_TEST
@@ -121,6 +123,7 @@ START_TEST(dies_with_holder)
     reap(pid);
     close(stop);
     unit_ok(take(&lock, path, 0));
+    ck_assert_int_eq(base_lock_was_left(lock), 1);
 }
 END_TEST
 

@@ -117,7 +117,7 @@ static inline void raw_end(live_segment_t *seg)
     close(seg->fd);
 }
 
-/* Tokens whose hash leads to one place of a table of 64. */
+/* Tokens whose hash leads to one place near the end of the smallest table. */
 static inline const char *colliding(unsigned int n)
 {
     static unsigned int next;
@@ -128,7 +128,8 @@ static inline const char *colliding(unsigned int n)
     }
     do {
         token = nth(next++);
-    } while ((live_hash(token, strlen(token)) & 63) != 60);
+    } while ((live_hash(token, strlen(token)) & (LIVE_CAPACITY_MIN - 1))
+             != LIVE_CAPACITY_MIN - 4);
     return token;
 }
 
