@@ -80,6 +80,7 @@ static apr_status_t present_forget(void *data)
 {
     present = NULL;
     standins = 0;
+    acme_answers = 0;
     return APR_SUCCESS;
 }
 
@@ -340,6 +341,7 @@ static int add_cert_files(server_rec *s, apr_pool_t *p,
     APR_ARRAY_PUSH(key_files, const char *) = standin;
     acme_server_conf(s)->standin = 1;
     standins++;
+    acme_answers++;
     return OK;
 }
 

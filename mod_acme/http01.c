@@ -8,8 +8,8 @@
  *
  *   quick_handler      answers, before rewriting, proxying, access control
  *                      and caches; the connection stays open. One function
- *                      for this and for hosts with the stand-in: two would
- *                      cost every request twice
+ *                      for this, for redirects to https and for hosts with
+ *                      the stand-in: more would cost every request more
  *   post_read_request  runs before that, and other modules refuse or
  *                      redirect there. It asks them first. Only when one of
  *                      them objects to a challenge it answers at once, and
@@ -29,6 +29,8 @@
 #include <apr_strings.h>
 
 APLOG_USE_MODULE(acme);
+
+int acme_answers;
 
 #define CHALLENGE_PREFIX "/.well-known/acme-challenge/"
 #define PREFIX_LEN       (sizeof(CHALLENGE_PREFIX) - 1)
@@ -131,6 +133,10 @@ static int quick_handler(request_rec *r, int lookup)
     if (challenge_perhaps(r) && !lookup) {
         status = challenge_handle(r);
     }
+    if (status != DECLINED || !acme_answers) {
+        return status;
+    }
+    status = acme_require_https_handle(r, lookup);
     return status == DECLINED ? acme_standin_handle(r, lookup) : status;
 }
 

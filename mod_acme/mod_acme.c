@@ -55,7 +55,6 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_post_config(post_config, NULL, before_ssl, APR_HOOK_MIDDLE);
     acme_http01_register(p);
-    acme_require_https_register(p);
     acme_cert_files_register(p);
 }
 

@@ -268,6 +268,13 @@ void acme_dump(apr_pool_t *pconf, server_rec *s);
 
 /* ---------------------------------------- http01.c, cert_files.c: hooks */
 
+/**
+ * How many hosts with the stand-in and names that require https there are:
+ * 0 spares every request the two questions. Set in post_config, 0 again
+ * when the configuration goes.
+ */
+extern int acme_answers;
+
 /** Register the hooks that answer http-01 challenges. */
 void acme_http01_register(apr_pool_t *p);
 
@@ -306,8 +313,12 @@ apr_status_t acme_cert_files_start(server_rec *s, apr_pool_t *pconf);
 
 /* ------------------------------------------------- require_https.c */
 
-/** Register the hook that redirects to https. */
-void acme_require_https_register(apr_pool_t *p);
+/**
+ * quick_handler's part for domains that require https. Called for requests
+ * that are no challenge.
+ * @return 307 or 308 with Location set; DECLINED
+ */
+int acme_require_https_handle(request_rec *r, int lookup);
 
 /** Note which domains require it. Called in post_config, second pass. */
 void acme_require_https_start(apr_pool_t *pconf);

@@ -29,6 +29,7 @@ static apr_hash_t *required;
 static apr_status_t required_forget(void *data)
 {
     required = NULL;
+    acme_answers = 0;
     return APR_SUCCESS;
 }
 
@@ -44,6 +45,7 @@ static void domain_add(const acme_domain_t *domain, apr_pool_t *pconf)
     for (i = 0; i < domain->names->nelts; i++) {
         apr_hash_set(required, APR_ARRAY_IDX(domain->names, i, const char *),
                      APR_HASH_KEY_STRING, domain);
+        acme_answers++;
     }
 }
 
@@ -92,7 +94,7 @@ static const acme_domain_t *domain_to_redirect(request_rec *r)
 {
     const acme_domain_t *domain;
 
-    if (!required || !r->hostname || !r->parsed_uri.path
+    if (!r->hostname || !r->parsed_uri.path
         || r->parsed_uri.path[0] != '/' || r->proxyreq == PROXYREQ_PROXY
         || r->connection->local_addr->port != acme_port_http()
         || acme_port_https() == 0) {
@@ -107,14 +109,8 @@ static const acme_domain_t *domain_to_redirect(request_rec *r)
     return domain;
 }
 
-static int quick_handler(request_rec *r, int lookup)
+static int redirect(request_rec *r, const acme_domain_t *domain)
 {
-    const acme_domain_t *domain = lookup || r->prev ? NULL
-                                                    : domain_to_redirect(r);
-
-    if (!domain) {
-        return DECLINED;
-    }
     /* The path as it was sent: decoding it could change what it means. */
     apr_table_setn(r->headers_out, "Location",
                    apr_pstrcat(r->pool, "https://", r->hostname,
@@ -125,8 +121,13 @@ static int quick_handler(request_rec *r, int lookup)
            ? HTTP_PERMANENT_REDIRECT : HTTP_TEMPORARY_REDIRECT;
 }
 
-void acme_require_https_register(apr_pool_t *p)
+int acme_require_https_handle(request_rec *r, int lookup)
 {
-    /* Behind http01.c, before caches and other quick answers. */
-    ap_hook_quick_handler(quick_handler, NULL, NULL, APR_HOOK_FIRST);
+    const acme_domain_t *domain;
+
+    if (!required || lookup || r->prev) {
+        return DECLINED;
+    }
+    domain = domain_to_redirect(r);
+    return domain ? redirect(r, domain) : DECLINED;
 }
