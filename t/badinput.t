@@ -270,12 +270,14 @@ my $serial = $scene->serves_ok('a.test')->{serial};
     my $count = () = $cert =~ /DNS:n\d+\.many\.test/g;
     is $count, 200, 'are in it';
     # One of them fails: the sentence is for it, the certificate for none.
-    $ca->resolver('set-servfail', { host => 'n77.many.test' });
+    # Nothing listens at its address.
+    $ca->resolver('add-a', { host => 'n77.many.test',
+                             addresses => ['127.0.0.9'] });
     $r = $scene->refuses(['issue', '--force', 'n1.many.test'], 1,
         qr/n77\.many\.test/, 'one of 200 fails');
     is ACME::Scene::result_of($r, 'n1.many.test')->{error}{identifier},
         'n77.many.test', 'and is named';
-    $ca->resolver('clear-servfail', { host => 'n77.many.test' });
+    $ca->resolver('clear-a', { host => 'n77.many.test' });
     given();
 }
 
