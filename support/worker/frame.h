@@ -2,27 +2,45 @@
 #ifndef ACME_WORKER_FRAME_H
 #define ACME_WORKER_FRAME_H
 
+#include <sys/types.h>
+
 #include "worker/worker.h"
 
 /** Largest frame, bytes: a chain of 256 KiB, escaped, and room. */
 #define FRAME_MAX (1024 * 1024)
 
-/** Write one frame. @return APR_EOF when the other side is gone */
-apr_status_t frame_write(int fd, const json_t *message, acme_err_t *err);
+/**
+ * Write one frame.
+ * Source: ours.
+ *
+ * @param timeout  how long the other side may leave it unread, µs; -1 = for
+ *                 ever
+ * @return APR_EOF when the other side is gone; APR_TIMEUP, then part of the
+ *         frame may be written; APR_EINVAL for a message that makes no
+ *         frame, then nothing is written
+ */
+apr_status_t frame_write(int fd, const json_t *message,
+                         apr_interval_time_t timeout, acme_err_t *err);
 
 /**
  * Read one frame.
+ * Source: ours.
  *
- * @param timeout  longest silence, µs; -1 = for ever
- * @return APR_EOF when the other side closed between frames; APR_TIMEUP;
- *         APR_EINVAL for bytes that are no frame
+ * @param timeout  how long the frame may take to begin, and again to end,
+ *                 µs; -1 = for ever
+ * @return APR_EOF when the other side closed between frames;
+ *         APR_INCOMPLETE when it did inside one; APR_TIMEUP; APR_EINVAL for
+ *         bytes that are no frame
  */
 apr_status_t frame_read(json_t **pmessage, int fd,
                         apr_interval_time_t timeout, acme_err_t *err,
                         apr_pool_t *result_pool);
 
-/** An error as a JSON object, and back. */
+/** An error as a JSON object; a new reference. */
 json_t *frame_err_pack(const acme_err_t *err);
+
+/** The error in packed, fit to be shown; whoever packed it is not believed.
+ *  @return APR_EINVAL if packed is none, err then unchanged */
 apr_status_t frame_err_unpack(acme_err_t *err, const json_t *packed);
 
 /** An acme_host_t whose calls go over fd. */
@@ -31,14 +49,23 @@ acme_host_t *proxy_host_make(int fd, apr_pool_t *pool);
 /** Tell the keeper that the engine ended. */
 apr_status_t proxy_end(int fd, const acme_err_t *outcome, acme_err_t *err);
 
-/** Answer the worker's calls with host until it says end.
- *  @param done  per job: set to 1 when it was reported */
+/**
+ * Answer the worker's calls with host until it says end.
+ * Source: ours.
+ *
+ * @param done    per job: set to 1 when it was reported
+ * @param pended  set to 1 when the worker said end
+ * @return APR_SUCCESS, or what the worker said at its end; APR_EINVAL for a
+ *         call that makes no sense, and otherwise as frame_read, when it
+ *         did not come so far
+ */
 apr_status_t serve_calls(int fd, acme_host_t *host,
-                         const worker_plan_t *plan, char *done,
+                         const worker_plan_t *plan, char *done, int *pended,
                          acme_err_t *err, apr_pool_t *scratch_pool);
 
-/** The net worker's whole life; does not return. */
-void net_main(int fd, const worker_plan_t *plan, apr_pool_t *pool)
-    __attribute__((noreturn));
+/** The net worker's whole life; does not return.
+ *  @param keeper  the process that forked it and with which it ends */
+void net_main(int fd, pid_t keeper, const worker_plan_t *plan,
+              apr_pool_t *pool) __attribute__((noreturn));
 
 #endif

@@ -60,10 +60,13 @@ static int confine(pid_t keeper)
 /** Keep fd (as 3) and nothing else; 0 to 2 go to /dev/null. @return errno */
 static int close_others(int *pfd)
 {
-    int null = open("/dev/null", O_RDWR);
+    /* Above 3, whatever is free: dup2 must not hit one of the two. */
+    int fd = fcntl(*pfd, F_DUPFD, 4);
+    int opened = open("/dev/null", O_RDWR);
+    int null = opened < 0 ? -1 : fcntl(opened, F_DUPFD, 4);
     int i;
 
-    if (null < 0 || dup2(*pfd, 3) < 0) {
+    if (fd < 0 || null < 0 || dup2(fd, 3) < 0) {
         return errno;
     }
     for (i = 0; i <= 2; i++) {
@@ -139,9 +142,9 @@ static apr_status_t run_engine(int fd, const worker_plan_t *plan,
     return rv == APR_SUCCESS ? acme_engine_run(engine, err) : rv;
 }
 
-void net_main(int fd, const worker_plan_t *plan, apr_pool_t *pool)
+void net_main(int fd, pid_t keeper, const worker_plan_t *plan,
+              apr_pool_t *pool)
 {
-    pid_t keeper = getppid();
     acme_err_t outcome = { 0 };
     acme_err_t lost = { 0 };
     int error;

@@ -4,6 +4,7 @@
  * checked here, everything else by the host (keeper.c). A call that does
  * not fit ends the worker.
  */
+#include <limits.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -13,6 +14,9 @@
 /* An engine makes a step at least this often: its longest wait for a reply
  * or for a Retry-After, and room. */
 #define SILENCE_MAX apr_time_from_sec(15 * 60)
+
+/* An answer is read at once: who asked does nothing but wait for it. */
+#define DEAFNESS_MAX apr_time_from_sec(60)
 
 typedef struct server_t {
     acme_host_t *host;
@@ -27,29 +31,47 @@ typedef struct server_t {
 typedef apr_status_t call_fn(server_t *server, json_t *call, acme_err_t *err,
                              apr_pool_t *pool);
 
-static int is_job(const server_t *server, int job)
+/** The whole number in member, if it is 0 .. limit - 1; else -1. */
+static int number_below(const json_t *call, const char *member, int limit)
 {
-    return job >= 0 && job < server->plan->jobs->nelts;
+    const json_t *number = json_object_get(call, member);
+    json_int_t n = json_integer_value(number);
+
+    return json_is_integer(number) && n >= 0 && n < limit ? (int)n : -1;
 }
 
-static int is_ca(const server_t *server, int ca)
+/** Member "job". @return -1 if it is no job of the plan */
+static int job_of(const server_t *server, const json_t *call)
 {
-    return ca >= 0 && ca < server->plan->cas->nelts;
+    return number_below(call, "job", server->plan->jobs->nelts);
+}
+
+/** Member "ca". @return -1 if it is no CA of the plan */
+static int ca_of(const server_t *server, const json_t *call)
+{
+    return number_below(call, "ca", server->plan->cas->nelts);
+}
+
+/** 1 if member "job" says that the request is the CA's own. */
+static int is_of_no_job(const json_t *call)
+{
+    const json_t *job = json_object_get(call, "job");
+
+    return json_is_integer(job) && json_integer_value(job) == -1;
 }
 
 static apr_status_t call_sign(server_t *server, json_t *call,
                               acme_err_t *err, apr_pool_t *pool)
 {
+    int signer = number_below(call, "signer", ACME_SIGN_CERTIFICATE + 1);
     acme_sign_t sign;
-    int signer;
 
-    if (json_unpack(call, "{s:i, s:i, s:i, s:s, s:s, s:s}",
-                    "signer", &signer, "ca", &sign.ca, "job", &sign.job,
-                    "url", &sign.url, "nonce", &sign.nonce,
-                    "payload", &sign.payload) != 0
-        || signer < ACME_SIGN_ACCOUNT || signer > ACME_SIGN_CERTIFICATE
-        || !is_ca(server, sign.ca)
-        || (sign.job != -1 && !is_job(server, sign.job))) {
+    sign.ca = ca_of(server, call);
+    sign.job = job_of(server, call);
+    if (json_unpack(call, "{s:s, s:s, s:s}", "url", &sign.url,
+                    "nonce", &sign.nonce, "payload", &sign.payload) != 0
+        || signer < 0 || sign.ca < 0
+        || (sign.job < 0 && !is_of_no_job(call))) {
         return APR_BADARG;
     }
     sign.signer = (acme_signer_t)signer;
@@ -60,10 +82,9 @@ static apr_status_t call_sign(server_t *server, json_t *call,
 static apr_status_t call_csr(server_t *server, json_t *call, acme_err_t *err,
                              apr_pool_t *pool)
 {
-    int job;
+    int job = job_of(server, call);
 
-    if (json_unpack(call, "{s:i}", "job", &job) != 0
-        || !is_job(server, job)) {
+    if (job < 0) {
         return APR_BADARG;
     }
     return server->host->csr(server->host, job, &server->value, err, pool);
@@ -72,17 +93,16 @@ static apr_status_t call_csr(server_t *server, json_t *call, acme_err_t *err,
 static apr_status_t call_challenge_put(server_t *server, json_t *call,
                                        acme_err_t *err, apr_pool_t *pool)
 {
+    int job = job_of(server, call);
     const char *type;
     const char *identifier;
     const char *token;
     json_int_t expires;
-    int job;
 
     (void)pool;
-    if (json_unpack(call, "{s:i, s:s, s:s, s:s, s:I}", "job", &job,
-                    "type", &type, "identifier", &identifier,
-                    "token", &token, "expires", &expires) != 0
-        || !is_job(server, job)) {
+    if (json_unpack(call, "{s:s, s:s, s:s, s:I}", "type", &type,
+                    "identifier", &identifier, "token", &token,
+                    "expires", &expires) != 0 || job < 0) {
         return APR_BADARG;
     }
     return server->host->challenge_put(server->host, job, type, identifier,
@@ -92,13 +112,13 @@ static apr_status_t call_challenge_put(server_t *server, json_t *call,
 static apr_status_t call_challenge_remove(server_t *server, json_t *call,
                                           acme_err_t *err, apr_pool_t *pool)
 {
+    int job = job_of(server, call);
     const char *type;
     const char *token;
-    int job;
 
     (void)pool;
-    if (json_unpack(call, "{s:i, s:s, s:s}", "job", &job, "type", &type,
-                    "token", &token) != 0 || !is_job(server, job)) {
+    if (json_unpack(call, "{s:s, s:s}", "type", &type, "token", &token) != 0
+        || job < 0) {
         return APR_BADARG;
     }
     return server->host->challenge_remove(server->host, job, type, token,
@@ -108,13 +128,11 @@ static apr_status_t call_challenge_remove(server_t *server, json_t *call,
 static apr_status_t call_directory_save(server_t *server, json_t *call,
                                         acme_err_t *err, apr_pool_t *pool)
 {
-    json_t *directory;
-    int ca;
+    const json_t *directory = json_object_get(call, "directory");
+    int ca = ca_of(server, call);
 
     (void)pool;
-    if (json_unpack(call, "{s:i, s:o}", "ca", &ca, "directory",
-                    &directory) != 0
-        || !is_ca(server, ca) || !json_is_object(directory)) {
+    if (ca < 0 || !json_is_object(directory)) {
         return APR_BADARG;
     }
     return server->host->directory_save(server->host, ca, directory, err);
@@ -123,14 +141,12 @@ static apr_status_t call_directory_save(server_t *server, json_t *call,
 static apr_status_t call_account_save(server_t *server, json_t *call,
                                       acme_err_t *err, apr_pool_t *pool)
 {
-    const char *url;
-    json_t *account;
-    int ca;
+    const json_t *account = json_object_get(call, "account");
+    const char *url = json_string_value(json_object_get(call, "url"));
+    int ca = ca_of(server, call);
 
     (void)pool;
-    if (json_unpack(call, "{s:i, s:s, s:o}", "ca", &ca, "url", &url,
-                    "account", &account) != 0
-        || !is_ca(server, ca) || !json_is_object(account)) {
+    if (ca < 0 || !url || !json_is_object(account)) {
         return APR_BADARG;
     }
     return server->host->account_save(server->host, ca, url, account, err);
@@ -139,13 +155,11 @@ static apr_status_t call_account_save(server_t *server, json_t *call,
 static apr_status_t call_order_save(server_t *server, json_t *call,
                                     acme_err_t *err, apr_pool_t *pool)
 {
-    json_t *state;
-    int job;
+    const json_t *state = json_object_get(call, "state");
+    int job = job_of(server, call);
 
     (void)pool;
-    if (json_unpack(call, "{s:i, s:o}", "job", &job, "state", &state) != 0
-        || !is_job(server, job)
-        || !(json_is_object(state) || json_is_null(state))) {
+    if (job < 0 || !(json_is_object(state) || json_is_null(state))) {
         return APR_BADARG;
     }
     return server->host->order_save(server->host, job,
@@ -155,53 +169,53 @@ static apr_status_t call_order_save(server_t *server, json_t *call,
 static apr_status_t call_certificate_save(server_t *server, json_t *call,
                                           acme_err_t *err, apr_pool_t *pool)
 {
-    const char *pem;
-    size_t len;
-    int job;
+    const json_t *pem = json_object_get(call, "pem");
+    int job = job_of(server, call);
 
     (void)pool;
-    if (json_unpack(call, "{s:i, s:s%}", "job", &job, "pem", &pem,
-                    &len) != 0 || !is_job(server, job)) {
+    if (job < 0 || !json_is_string(pem)) {
         return APR_BADARG;
     }
-    return server->host->certificate_save(server->host, job, pem, len, err);
+    return server->host->certificate_save(server->host, job,
+                                          json_string_value(pem),
+                                          json_string_length(pem), err);
 }
 
 static apr_status_t call_progress(server_t *server, json_t *call,
                                   acme_err_t *err, apr_pool_t *pool)
 {
-    const char *step;
-    int job;
+    const char *step = json_string_value(json_object_get(call, "step"));
+    char clean[200];
+    int job = job_of(server, call);
 
     (void)err;
     (void)pool;
-    if (json_unpack(call, "{s:i, s:s}", "job", &job, "step", &step) != 0
-        || !is_job(server, job)) {
+    if (job < 0 || !step) {
         return APR_BADARG;
     }
-    server->host->progress(server->host, job, step);
+    server->host->progress(server->host, job,
+                           base_clean(clean, sizeof(clean), step));
     return APR_SUCCESS;
 }
 
 static apr_status_t call_done(server_t *server, json_t *call,
                               acme_err_t *err, apr_pool_t *pool)
 {
+    const json_t *elapsed = json_object_get(call, "elapsed");
+    int job = job_of(server, call);
     acme_result_t result;
-    json_int_t elapsed;
-    json_t *error;
-    int job;
 
     (void)err;
     (void)pool;
     memset(&result, 0, sizeof(result));
-    if (json_unpack(call, "{s:i, s:i, s:I, s:o}", "job", &job,
-                    "requests", &result.requests, "elapsed", &elapsed,
-                    "error", &error) != 0
-        || !is_job(server, job) || server->done[job]
-        || frame_err_unpack(&result.err, error) != APR_SUCCESS) {
+    result.requests = number_below(call, "requests", INT_MAX);
+    result.elapsed = json_integer_value(elapsed);
+    if (job < 0 || server->done[job] || result.requests < 0
+        || !json_is_integer(elapsed) || result.elapsed < 0
+        || frame_err_unpack(&result.err, json_object_get(call, "error"))
+           != APR_SUCCESS) {
         return APR_BADARG;
     }
-    result.elapsed = elapsed;
     server->done[job] = 1;
     server->host->done(server->host, job, &result);
     return APR_SUCCESS;
@@ -212,10 +226,12 @@ static apr_status_t call_end(server_t *server, json_t *call, acme_err_t *err,
 {
     (void)err;
     (void)pool;
+    if (frame_err_unpack(&server->outcome, json_object_get(call, "error"))
+        != APR_SUCCESS) {
+        return APR_BADARG;
+    }
     server->ended = 1;
-    return frame_err_unpack(&server->outcome,
-                            json_object_get(call, "error")) == APR_SUCCESS
-           ? APR_SUCCESS : APR_BADARG;
+    return APR_SUCCESS;
 }
 
 static const struct {
@@ -257,7 +273,7 @@ static apr_status_t answer(int fd, const acme_err_t *failure,
     json_t *reply = json_pack("{s:o, s:s}", "error",
                               frame_err_pack(failure), "value",
                               value ? value : "");
-    apr_status_t rv = frame_write(fd, reply, err);
+    apr_status_t rv = frame_write(fd, reply, DEAFNESS_MAX, err);
 
     json_decref(reply);
     return rv;
@@ -278,18 +294,23 @@ static apr_status_t serve_one(server_t *server, int fd, acme_err_t *err,
     i = find_call(call);
     server->value = NULL;
     rv = i < 0 ? APR_BADARG : calls[i].fn(server, call, &failure, pool);
-    if (rv == APR_BADARG) {
+    if (rv == APR_BADARG && failure.status == APR_SUCCESS) {
         return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
                             "the network process sent a call that makes no "
                             "sense (%s); it was stopped",
                             i < 0 ? "unknown" : calls[i].name);
+    }
+    if (rv != APR_SUCCESS) {
+        base_err_set(&failure, rv, BASE_EXIT_FAILED,
+                     "the keeper failed without a reason (%s)",
+                     calls[i].name);
     }
     return calls[i].answered ? answer(fd, &failure, server->value, err)
                              : APR_SUCCESS;
 }
 
 apr_status_t serve_calls(int fd, acme_host_t *host,
-                         const worker_plan_t *plan, char *done,
+                         const worker_plan_t *plan, char *done, int *pended,
                          acme_err_t *err, apr_pool_t *scratch_pool)
 {
     server_t server = { 0 };
@@ -305,6 +326,7 @@ apr_status_t serve_calls(int fd, acme_host_t *host,
         rv = serve_one(&server, fd, err, iterpool);
     }
     apr_pool_destroy(iterpool);
+    *pended = server.ended;
     if (rv == APR_SUCCESS && server.outcome.status != APR_SUCCESS) {
         *err = server.outcome;
         rv = err->status;
