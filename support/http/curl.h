@@ -55,6 +55,7 @@ struct transfer_t {
 
     http_response_t *response;    /**< being filled */
     const char **last;            /**< value that a fold would spoil */
+    int headers_ended;            /**< the empty line behind them came */
     int header_lines;
     apr_size_t header_bytes;
     const char *refused;          /**< nullable: which limit was passed */

@@ -139,6 +139,10 @@ static const struct {
     { CURLE_OK, err_broken }
 };
 
+/* CURLE_TOO_LARGE of libcurl 8.6. Before, it called a header that outgrew its
+ * own limit out of memory, which nothing else here ever is. */
+#define TOO_LARGE 100
+
 void http_failure(acme_err_t *err, transfer_t *t, CURLcode code)
 {
     int i = 0;
@@ -148,6 +152,9 @@ void http_failure(acme_err_t *err, transfer_t *t, CURLcode code)
     }
     if (code == CURLE_FILESIZE_EXCEEDED) {
         t->refused = "a body that is too large";
+    }
+    else if (code == CURLE_OUT_OF_MEMORY || (int)code == TOO_LARGE) {
+        t->refused = "a header that is too large";
     }
     if (t->refused) {
         err_refused(err, t);

@@ -42,6 +42,7 @@ void http_reply_restart(transfer_t *t)
     memset(response, 0, sizeof(*response));
     response->links = apr_array_make(t->pool, 2, sizeof(const char *));
     t->last = NULL;
+    t->headers_ended = 0;
 }
 
 /** Where the value of this header belongs; NULL: it is not wanted. */
@@ -107,6 +108,9 @@ static void header_line(transfer_t *t, const char *line, apr_size_t len)
     }
     else if (len) {
         header_keep(t, line, len);
+    }
+    else {
+        t->headers_ended = 1;
     }
 }
 

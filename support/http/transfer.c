@@ -305,6 +305,11 @@ static int transfer_arrived(transfer_t *t, CURLcode code, acme_err_t *err)
 {
     long status = 0;
 
+    if (code == CURLE_OK && !t->headers_ended) {
+        /* libcurl takes the end of the connection for theirs. */
+        apr_cpystrn(t->reason, "its headers have no end", sizeof(t->reason));
+        code = CURLE_PARTIAL_FILE;
+    }
     if (code != CURLE_OK) {
         http_failure(err, t, code);
         return 1;

@@ -675,7 +675,9 @@ sub make_tls
         : ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256');
     my $days = $opt{days} // 30;
 
-    $self->openssl('req', '-x509', @newkey, '-nodes', '-days', $days,
+    # A CA of negative days is more than openssl makes.
+    $self->openssl('req', '-x509', @newkey, '-nodes', '-days',
+        $days > 0 ? $days : 30,
         '-keyout', $file{ca_key}, '-out', $file{ca},
         '-subj', $opt{ca_subject} // '/CN=rig root',
         '-addext', 'keyUsage=critical,keyCertSign,cRLSign');

@@ -209,6 +209,16 @@ static void serve_garbage(rig_conn_t *conn)
     rig_write(conn, "\x01\x02 nonsense\r\n\r\n", 15);
 }
 
+/** The connection ends among the headers, at the end of a line. */
+static void serve_headers_cut(rig_conn_t *conn)
+{
+    static const char some[] = "HTTP/1.1 200 OK\r\nX-Some: header\r\n";
+    char buf[4096];
+
+    rig_read(conn, buf, sizeof(buf));
+    rig_write(conn, some, sizeof(some) - 1);
+}
+
 /* A reply that does not come, or not to its end, is a CA to be asked later:
  * silence, a stall, a drip and a break. */
 START_TEST(no_whole_reply)
@@ -225,7 +235,8 @@ START_TEST(no_whole_reply)
         { serve_drip, 2000, APR_TIMEUP, "did not finish its reply" },
         { serve_half_reset, 5000, APR_EGENERAL, "broke off: " },
         { serve_hang_up, 5000, APR_EGENERAL, "broke off: " },
-        { serve_garbage, 5000, APR_EGENERAL, "broke off: " }
+        { serve_garbage, 5000, APR_EGENERAL, "broke off: " },
+        { serve_headers_cut, 5000, APR_EGENERAL, "headers have no end" }
     };
     rig_options_t options = { 0 };
 
@@ -294,7 +305,7 @@ Suite *failure_suite(void)
     tcase_add_test(tc, plain_port);
     tcase_add_test(tc, silent_handshake);
     tcase_add_test(tc, reset_handshake);
-    tcase_add_loop_test(tc, no_whole_reply, 0, 6);
+    tcase_add_loop_test(tc, no_whole_reply, 0, 7);
     tcase_add_test(tc, redirects_share_the_time);
     tcase_add_test(tc, life_goes_on);
     return suite;
