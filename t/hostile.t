@@ -262,9 +262,11 @@ hostile 'JSON 1000 deep', { newOrder => body('[' x 1000 . ']' x 1000) },
     status => 1, like => qr/order/;
 hostile 'JSON 30000 deep', { newOrder => body('{"a":' x 10_000) },
     status => 1, like => qr/order/;
-hostile 'a number of 1e999999999', { newOrder => body('{"status":1e999999999}') },
+hostile 'a number of 1e999999999',
+    { newOrder => body('{"status":1e999999999}') },
     status => 1, like => qr/order/;
-hostile 'a member twice', { newOrder => body('{"status":"valid","status":"ready"}') },
+hostile 'a member twice',
+    { newOrder => body('{"status":"valid","status":"ready"}') },
     status => 1, like => qr/order/;
 
 # ---------------------------------------------------------------- pages, waits
@@ -448,7 +450,7 @@ hostile 'one name more', { signed("$both,DNS:evil.test", '-days', 90) },
 hostile 'one name less', { signed('subjectAltName=DNS:a.test', '-days', 90) },
     status => 1, like => qr/$not_kept.*www\.a\.test/;
 hostile 'an expired certificate', { signed($both, '-days', -1) },
-    status => 1, like => qr/$not_kept.*(?:expired|dates?|until|not_after|valid)/i;
+    status => 1, like => qr/$not_kept.*(?:expired|date|until|valid)/i;
 hostile 'the issuer in front', { certificate => body(sub {
         my @certs = $_[0] =~ /(-----BEGIN.*?END CERTIFICATE-----\n)/sg;
         return join '', reverse @certs }) },

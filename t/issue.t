@@ -242,7 +242,8 @@ $scene->config(domains => \@domains, text => $both)->start;
     my $text = $rig->read_file($log) // '';
 
     is $r->{status}, 0, '--log file';
-    like $text, qr/^\[\w{3} \w{3} [^\]]+\] \[acme:info\] \[pid \d+\] d\.test: /m,
+    like $text,
+        qr/^\[\w{3} \w{3} [^\]]+\] \[acme:info\] \[pid \d+\] d\.test: /m,
         'the steps, as httpd writes its log';
     is((stat $log)[2] & 0777, 0600, 'nobody else reads it');
     unlike $text, qr/PRIVATE KEY|"signature"|"payload"/,

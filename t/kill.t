@@ -168,7 +168,8 @@ kill_at_requests('keeper', 'after');
 {
     my @sentences = kill_at_requests('worker', 'before');
     is scalar(@sentences), 1, 'one sentence for all' or diag "@sentences";
-    like $sentences[0], qr/network process was killed by signal 9; run the command/,
+    like $sentences[0],
+        qr/network process was killed by signal 9; run the command/,
         'that says what to do';
 }
 $scene->serves_ok('a.test', 'and a.test is served');
@@ -194,6 +195,8 @@ SKIP: {
                      rmdir fchmod ftruncate)) {
         my $n = 0;
         while (++$n < 60) {
+            # Most syncs stand beside another call of the list.
+            next if $call eq 'fsync' && $n % 2;
             my $r = $rig->run([$strace, '-qq', '-o', '/dev/null', '-e',
                 "trace=$call", '-e', "inject=$call:signal=KILL:when=$n",
                 @command]);
