@@ -58,6 +58,7 @@ void *acme_server_conf_create(apr_pool_t *p, server_rec *s)
     conf->server = s;
     conf->port_http = -1;
     conf->port_https = -1;
+    conf->manager = -1;
     conf->ssl_engine = -1;
     conf->certificate_file = -1;
     return conf;
@@ -156,6 +157,11 @@ int acme_port_https(void)
     int port = acme_server_conf(state->main_server)->port_https;
 
     return port == -1 ? 443 : port;
+}
+
+int acme_manager_enabled(void)
+{
+    return acme_server_conf(state->main_server)->manager != 0;
 }
 
 /* ------------------------------------------------- getters of one domain */

@@ -702,6 +702,28 @@ static const char *set_port_map(cmd_parms *cmd, void *dir_conf,
     return fault;
 }
 
+static const char *set_manager(cmd_parms *cmd, void *dir_conf,
+                               const char *args)
+{
+    static const char allowed[] = "on or off";
+    apr_array_header_t *words;
+    const char *fault = check_global(cmd);
+    int on;
+
+    if (!fault) {
+        fault = take_words(&words, cmd, args, 1, allowed);
+    }
+    if (fault) {
+        return fault;
+    }
+    on = strcasecmp(word_at(words, 0), "on") == 0;
+    if (!on && strcasecmp(word_at(words, 0), "off") != 0) {
+        return refuse(cmd, word_at(words, 0), allowed);
+    }
+    acme_server_conf(cmd->server)->manager = on;
+    return NULL;
+}
+
 /* --------------------------------------------------- shadows of mod_ssl's */
 
 /*
@@ -784,6 +806,9 @@ const command_rec acme_directives[] = {
     DIRECTIVE("ACMEPortMap", set_port_map,
               "local ports on which the public 80 and 443 arrive: "
               "http:PORT https:PORT, - for none"),
+    DIRECTIVE("ACMEManager", set_manager,
+              "on (default): httpd keeps \"acmectl serve\" running, which "
+              "renews; off"),
     DIRECTIVE("SSLEngine", shadow_engine, NULL),
     DIRECTIVE("SSLCertificateFile", shadow_certificate, NULL),
     { NULL, { NULL }, NULL, 0, RAW_ARGS, NULL }

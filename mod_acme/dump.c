@@ -113,7 +113,7 @@ static json_t *strings_new(const apr_array_header_t *array, json_t *list,
 /* ----------------------------------------------------------------- server */
 
 /* The program that runs: what acmectl calls to test and restart. */
-static const char *binary_path(apr_pool_t *p)
+const char *acme_httpd_path(apr_pool_t *p)
 {
     char buf[APR_PATH_MAX];
     char *path;
@@ -147,7 +147,7 @@ static const char *version_text(apr_pool_t *p)
 
 /* The main file: httpd keeps it to itself, so read its command line as it
  * does. ServerRoot in the file comes too late to matter for -f. */
-static const char *config_path(server_rec *s, apr_pool_t *p)
+const char *acme_config_path(server_rec *s, apr_pool_t *p)
 {
     const process_rec *process = s->process;
     const char *root = HTTPD_ROOT, *file = SERVER_CONFIG_FILE, *value;
@@ -220,11 +220,11 @@ static json_t *server_new(server_rec *s, apr_pool_t *p)
         admin = NULL;
     }
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-                     "s:{s:o, s:o}, s:o}",
-        "binary", string_new(binary_path(p), p),
+                     "s:b, s:{s:o, s:o}, s:o}",
+        "binary", string_new(acme_httpd_path(p), p),
         "version", string_new(version_text(p), p),
         "root", string_new(ap_server_root, p),
-        "config", string_new(config_path(s, p), p),
+        "config", string_new(acme_config_path(s, p), p),
         "pid_file", string_new(ap_server_root_relative(p, pid_file), p),
         "user", identity_new(ap_unixd_config.user_name,
                              (long)ap_unixd_config.user_id, p),
@@ -233,6 +233,7 @@ static json_t *server_new(server_rec *s, apr_pool_t *p)
         "store", string_new(acme_store_dir(), p),
         "live", string_new(acme_live_path(), p),
         "admin", string_new(admin, p),
+        "manager", acme_manager_enabled(),
         "port_map", "http", port_new(acme_port_http()),
                     "https", port_new(acme_port_https()),
         "listeners", listeners_new(p));

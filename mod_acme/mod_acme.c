@@ -5,7 +5,8 @@
  *   (directives)   directives.c
  *   check_config   domains.c: errors end httpd -t and a start alike
  *   test_config    dump.c, with -D DUMP_ACME
- *   post_config    live segment, then certificate files; then mod_ssl's
+ *   post_config    live segment, certificate files, the manager; then
+ *                  mod_ssl's
  *
  * Certificate trouble never keeps httpd from starting: what post_config
  * cannot do is logged where it fails and the server starts without it.
@@ -38,11 +39,13 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog,
 {
     /* The first of two passes, in a process that is about to fork. */
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        acme_manager_prepare(s);
         return OK;
     }
     (void)acme_http01_start(s, pconf);
     (void)acme_cert_files_start(s, pconf);
     acme_require_https_start(pconf);
+    acme_manager_start(s, pconf);
     return OK;
 }
 
@@ -56,6 +59,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(post_config, NULL, before_ssl, APR_HOOK_MIDDLE);
     acme_http01_register(p);
     acme_cert_files_register(p);
+    acme_manager_register(p);
 }
 
 AP_DECLARE_MODULE(acme) = {

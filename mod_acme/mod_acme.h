@@ -108,6 +108,7 @@ typedef struct acme_server_conf_t {
     const char *store_dir;       /**< absolute; NULL: unset */
     int port_http;               /**< ACMEPortMap; -1: unset, 0: none */
     int port_https;
+    int manager;                 /**< ACMEManager; -1: unset, else 0 or 1 */
     int ssl_engine;              /**< SSLEngine; -1: unset, else 0 or 1 */
     int certificate_file;        /**< SSLCertificateFile; -1: unset, else 1 */
     int named;                   /**< 1: a ServerName of its own */
@@ -164,7 +165,7 @@ extern const command_rec acme_directives[];
 
 /* ---------------------------------------------- getters: effective values */
 
-/* The four of the whole server are valid from check_config on. */
+/* Those of the whole server are valid from check_config on. */
 
 /** ACMEStoreDir, absolute; default: localstatedir/lib/acme. */
 const char *acme_store_dir(void);
@@ -177,6 +178,9 @@ int acme_port_http(void);
 
 /** Local port on which the public port 443 arrives; 0: it does not. */
 int acme_port_https(void);
+
+/** 1 if httpd keeps "acmectl serve" running. */
+int acme_manager_enabled(void);
 
 /** Directory URLs in order of fail-over, of const char *; not empty. */
 const apr_array_header_t *acme_domain_ca(const acme_domain_t *domain);
@@ -265,6 +269,28 @@ int acme_domains_resolve(apr_pool_t *pconf, apr_pool_t *ptemp,
 
 /** test_config: with -D DUMP_ACME, print the configuration as JSON. */
 void acme_dump(apr_pool_t *pconf, server_rec *s);
+
+/** The program that runs, an absolute path. */
+const char *acme_httpd_path(apr_pool_t *p);
+
+/** httpd's main file, absolute where the working directory is still the
+ *  caller's. */
+const char *acme_config_path(server_rec *s, apr_pool_t *p);
+
+/* --------------------------------------------------------- manager.c */
+
+/** post_config, first pass: remember what the second cannot find out. */
+void acme_manager_prepare(server_rec *s);
+
+/**
+ * post_config, second pass and each restart, last: let the manager run, go
+ * on, or end, as the configuration wants it. What fails is logged; httpd
+ * starts.
+ */
+void acme_manager_start(server_rec *s, apr_pool_t *pconf);
+
+/** Register the hook that starts it again after a crash. */
+void acme_manager_register(apr_pool_t *p);
 
 /* ---------------------------------------- http01.c, cert_files.c: hooks */
 

@@ -118,6 +118,15 @@ typedef enum base_log_level_t {
 apr_status_t base_log_open(const char *target, base_log_level_t level,
                            acme_err_t *err, apr_pool_t *pool);
 
+/**
+ * Let standard error go where that of another process of the same user
+ * goes now: its log may have been rotated.
+ * Source: proc(5), /proc/PID/fd.
+ *
+ * @return the system's error; then standard error is as before
+ */
+apr_status_t base_log_follow(pid_t pid);
+
 /** Parse a level's name, case ignored. @return APR_EINVAL if unknown */
 apr_status_t base_log_level_parse(base_log_level_t *plevel, const char *name);
 
@@ -262,6 +271,16 @@ typedef struct base_lock_t base_lock_t;
 apr_status_t base_lock_take(base_lock_t **plock, const char *path,
                             const char *holder, apr_interval_time_t wait,
                             acme_err_t *err, apr_pool_t *result_pool);
+
+/**
+ * Who holds a lock, without taking it.
+ * Source: fcntl(2), F_OFD_GETLK.
+ *
+ * @param pholder  set on success: the holder's line; perhaps ""
+ * @return APR_ENOENT if nobody holds it; the open's error
+ */
+apr_status_t base_lock_holder(const char **pholder, const char *path,
+                              apr_pool_t *result_pool);
 
 /** Release early. */
 void base_lock_release(base_lock_t *lock);

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <apr_strings.h>
+
 #include "base/base.h"
 
 #define HOLDER_MAX 256
@@ -86,13 +88,20 @@ static apr_status_t lock_open(int *pfd, const char *path, acme_err_t *err)
     return APR_SUCCESS;
 }
 
-static apr_status_t lock_busy(int fd, const char *path, acme_err_t *err)
+/* The line in the file; holder is HOLDER_MAX + 1 bytes. */
+static void lock_read(int fd, char *holder)
 {
-    char holder[HOLDER_MAX + 1];
     ssize_t n = pread(fd, holder, HOLDER_MAX, 0);
 
     holder[n > 0 ? n : 0] = '\0';
     holder[strcspn(holder, "\n")] = '\0';
+}
+
+static apr_status_t lock_busy(int fd, const char *path, acme_err_t *err)
+{
+    char holder[HOLDER_MAX + 1];
+
+    lock_read(fd, holder);
     return base_err_set(err, APR_EBUSY, BASE_EXIT_BUSY,
                         "cannot lock %s: held by %s: try again when it has "
                         "ended", path,
@@ -162,6 +171,30 @@ apr_status_t base_lock_take(base_lock_t **plock, const char *path,
                               apr_pool_cleanup_null);
     *plock = lock;
     return APR_SUCCESS;
+}
+
+apr_status_t base_lock_holder(const char **pholder, const char *path,
+                              apr_pool_t *result_pool)
+{
+    char holder[HOLDER_MAX + 1];
+    struct flock range;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int error;
+
+    if (fd == -1) {
+        return errno;
+    }
+    memset(&range, 0, sizeof(range));
+    range.l_type = F_WRLCK;
+    range.l_whence = SEEK_SET;
+    error = fcntl(fd, F_OFD_GETLK, &range) == 0 ? 0 : errno;
+    lock_read(fd, holder);
+    close(fd);
+    if (error) {
+        return error;
+    }
+    *pholder = apr_pstrdup(result_pool, holder);
+    return range.l_type == F_UNLCK ? APR_ENOENT : APR_SUCCESS;
 }
 
 void base_lock_release(base_lock_t *lock)

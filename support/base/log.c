@@ -101,6 +101,24 @@ apr_status_t base_log_open(const char *target, base_log_level_t level,
     return APR_SUCCESS;
 }
 
+apr_status_t base_log_follow(pid_t pid)
+{
+    char path[64];
+    int fd, error;
+
+    snprintf(path, sizeof(path), "/proc/%ld/fd/2", (long)pid);
+    fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY
+                    | O_NONBLOCK);
+    if (fd == -1) {
+        return errno;
+    }
+    /* Only the opening must not block. */
+    error = fcntl(fd, F_SETFL, O_APPEND) == -1
+            || dup2(fd, STDERR_FILENO) == -1 ? errno : 0;
+    close(fd);
+    return error;
+}
+
 apr_status_t base_log_level_parse(base_log_level_t *plevel, const char *name)
 {
     apr_size_t i;

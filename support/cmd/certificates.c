@@ -1,6 +1,9 @@
 /*
  * certificates.c: acmectl certificates, acmectl status
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "cmd/internal.h"
 
 /** The store for reading; one that is not there yet is empty. */
@@ -46,6 +49,28 @@ void cmd_certificates(cmd_t *cmd)
     }
 }
 
+/** The line of the manager's lock ends in "pid N". */
+static pid_t holder_pid(const char *holder)
+{
+    const char *text = strstr(holder, "pid ");
+
+    return text ? (pid_t)strtol(text + 4, NULL, 10) : 0;
+}
+
+static json_t *manager_json(cmd_t *cmd)
+{
+    const char *holder = "";
+    int running = cmd->store && base_lock_holder(
+        &holder, cmd_manager_lock(cmd->store, cmd->pool), cmd->pool)
+        == APR_SUCCESS;
+    pid_t pid = running ? holder_pid(holder) : 0;
+
+    return json_pack("{s:O, s:b, s:o}", "enabled", json_object_get(
+                         json_object_get(cmd->config, "server"), "manager"),
+                     "running", running,
+                     "pid", pid ? json_integer(pid) : json_null());
+}
+
 void cmd_status(cmd_t *cmd)
 {
     json_t *httpd;
@@ -58,6 +83,7 @@ void cmd_status(cmd_t *cmd)
     httpd = json_pack("{s:b}", "running", cmd_httpd_running(cmd, &pid));
     json_object_set_new(httpd, "pid", pid ? json_integer(pid) : json_null());
     json_object_set_new(cmd->result, "httpd", httpd);
+    json_object_set_new(cmd->result, "manager", manager_json(cmd));
     if (!pid) {
         cmd_note(cmd, "httpd is not running");
     }

@@ -23,6 +23,7 @@ typedef struct cmd_options_t {
     const char *key;        /**< --key FILE */
     const char *reason;     /**< --reason NAME */
     apr_interval_time_t wait;  /**< --wait SECONDS, in µs */
+    pid_t parent;           /**< --parent PID; 0: not given */
 } cmd_options_t;
 
 /** A run of acmectl. */
@@ -36,6 +37,7 @@ typedef struct cmd_t {
     const char *store_dir;          /**< --store; else from config */
     display_options_t display_options;
     int exit_changed;               /**< --exit-changed */
+    int resident;                   /**< 1: nobody reads the result */
     const char *log_target;         /**< --log */
     base_log_level_t log_level;     /**< --log-level, -v */
 

@@ -12,6 +12,7 @@ cmd_fn cmd_certificates;
 cmd_fn cmd_status;
 cmd_fn cmd_account;
 cmd_fn cmd_config;
+cmd_fn cmd_serve;
 
 /* ------------------------------------------------------------ options.c */
 
@@ -108,10 +109,47 @@ int cmd_certificate_due(const cmd_certificate_t *certificate);
 /** Its object of the result (INTERFACE: certificates). */
 json_t *cmd_certificate_json(cmd_t *cmd, const cmd_certificate_t *c);
 
+/** What "renew" without names takes care of, added to certificates. */
+void cmd_certificates_automatic(cmd_t *cmd, const json_t *ledger,
+                                apr_array_header_t *certificates);
+
+/* ------------------------------------------------------------- ladder.c */
+
+/** Where the ledger's counter of failures stays. */
+#define CMD_FAILURES_MAX 1000000
+
+/**
+ * How long to wait after so many failures in a row: 1, 10, 100 minutes,
+ * then a day, each 25 % less or more.
+ * Source: Let's Encrypt's integration guide; ours.
+ *
+ * @param random  any bits
+ * @return µs
+ */
+apr_interval_time_t cmd_ladder_wait(json_int_t failures,
+                                    apr_uint32_t random);
+
+/** Failures in a row of a ledger's entry, 0 to CMD_FAILURES_MAX.
+ *  @param entry nullable */
+json_int_t cmd_failures(const json_t *entry);
+
+/** The time in member ("retry_at", "next_try") of a ledger's entry; 0 if
+ *  it is over, or from a clock that has gone back. @param entry nullable */
+apr_time_t cmd_held_until(const json_t *entry, const char *member,
+                          apr_time_t now);
+
+/** When the manager is to order c; not later than now: at once. */
+apr_time_t cmd_certificate_next(const cmd_certificate_t *c, apr_time_t now);
+
 /** Record in ledger how an order of id ended. */
 void cmd_ledger_record(json_t *ledger, const char *id,
                        const acme_err_t *err, apr_time_t now,
                        apr_pool_t *pool);
+
+/* -------------------------------------------------------------- serve.c */
+
+/** The file whose lock the manager of a store holds. */
+const char *cmd_manager_lock(const store_t *store, apr_pool_t *pool);
 
 /* ------------------------------------------------------------- orders.c */
 

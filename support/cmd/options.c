@@ -15,7 +15,8 @@ enum {
     OPT_HTTPD = 256, OPT_STORE, OPT_JSON, OPT_DISPLAY, OPT_QUIET, OPT_LOG,
     OPT_LOG_LEVEL, OPT_NON_INTERACTIVE, OPT_YES, OPT_COLOR, OPT_VERSION,
     OPT_HELP, OPT_EXIT_CHANGED,
-    OPT_FORCE, OPT_DRY_RUN, OPT_CSR, OPT_CERT, OPT_KEY, OPT_REASON, OPT_WAIT
+    OPT_FORCE, OPT_DRY_RUN, OPT_CSR, OPT_CERT, OPT_KEY, OPT_REASON,
+    OPT_PARENT, OPT_WAIT
 };
 
 static const apr_getopt_option_t global_options[] = {
@@ -63,6 +64,12 @@ static const apr_getopt_option_t revoke_options[] = {
     { NULL, 0, 0, NULL }
 };
 
+static const apr_getopt_option_t serve_options[] = {
+    { "parent", OPT_PARENT, 1, "end with this process, and log where its "
+                               "standard error goes (httpd does this)" },
+    { NULL, 0, 0, NULL }
+};
+
 const cmd_verb_t cmd_verbs[] = {
     { "issue", "NAME...", "get certificates; no configuration is edited",
       issue_options, cmd_issue },
@@ -78,6 +85,8 @@ const cmd_verb_t cmd_verbs[] = {
       cmd_account },
     { "config", "", "the configuration as httpd reads it", no_options,
       cmd_config },
+    { "serve", "", "stay and renew each certificate when it is due",
+      serve_options, cmd_serve },
     { NULL, NULL, NULL, NULL, NULL }
 };
 
@@ -225,7 +234,19 @@ static apr_status_t take_global(cmd_t *cmd, int ch, const char *value)
     return APR_SUCCESS;
 }
 
-static void take_own(cmd_t *cmd, int ch, const char *value)
+static apr_status_t parse_parent(cmd_t *cmd, const char *value)
+{
+    char *end;
+    long pid = strtol(value, &end, 10);
+
+    if (end == value || *end || pid <= 1 || pid != (pid_t)pid) {
+        return usage(cmd, "--parent", value, "give a process id");
+    }
+    cmd->options.parent = (pid_t)pid;
+    return APR_SUCCESS;
+}
+
+static apr_status_t take_own(cmd_t *cmd, int ch, const char *value)
 {
     switch (ch) {
     case OPT_FORCE:
@@ -246,9 +267,12 @@ static void take_own(cmd_t *cmd, int ch, const char *value)
     case OPT_REASON:
         cmd->options.reason = value;
         break;
+    case OPT_PARENT:
+        return parse_parent(cmd, value);
     default:
         break;
     }
+    return APR_SUCCESS;
 }
 
 /** apr_getopt_long complains itself; its complaint is kept for our own
@@ -284,7 +308,9 @@ static apr_status_t read_options(cmd_t *cmd, apr_getopt_t *os,
             *phelp = ch;
         }
         else if (ch >= OPT_FORCE && ch < OPT_WAIT) {
-            take_own(cmd, ch, value);
+            if (take_own(cmd, ch, value) != APR_SUCCESS) {
+                return cmd->err.status;
+            }
         }
         else if (take_global(cmd, ch, value) != APR_SUCCESS) {
             return cmd->err.status;

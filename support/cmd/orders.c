@@ -56,7 +56,7 @@ static void add_failure(run_t *run, const cmd_certificate_t *certificate,
         run->first = *err;
     }
     run->asked++;
-    if (strcmp(run->cmd->log_target, "stderr") != 0) {
+    if (run->cmd->resident || strcmp(run->cmd->log_target, "stderr") != 0) {
         base_log(BASE_LOG_ERROR, "%s: %s", certificate->id, err->message);
     }
     cmd_result_add(run->cmd, certificate, "failed", err, outcome);
@@ -76,9 +76,7 @@ static void show_progress(void *baton, int job, const char *step)
  *  is known. */
 static const char *choose_ca(const run_t *run, const cmd_certificate_t *c)
 {
-    int failures = (int)json_integer_value(json_object_get(c->entry,
-                                                           "failures"));
-    const char *ca = cmd_domain_ca(c->domain, failures);
+    const char *ca = cmd_domain_ca(c->domain, (int)cmd_failures(c->entry));
 
     if (run->cmd->options.dry_run && strcmp(ca, LETSENCRYPT) == 0) {
         return LETSENCRYPT_STAGING;
@@ -90,18 +88,15 @@ static const char *choose_ca(const run_t *run, const cmd_certificate_t *c)
 static int must_wait(const run_t *run, const cmd_certificate_t *c,
                      acme_err_t *err)
 {
-    const char *text = json_string_value(json_object_get(c->entry,
-                                                         "retry_at"));
-    apr_time_t at;
+    apr_time_t at = cmd_held_until(c->entry, "retry_at",
+                                   run->cmd->clock->wall(run->cmd->clock));
 
-    if (run->cmd->options.force || !text
-        || base_time_parse(&at, text) != APR_SUCCESS
-        || at <= run->cmd->clock->wall(run->cmd->clock)) {
+    if (run->cmd->options.force || !at) {
         return 0;
     }
     base_err_set(err, APR_EAGAIN, BASE_EXIT_BUSY,
                  "the CA asked to wait until %s; --force asks again now",
-                 text);
+                 base_time_text(at, run->cmd->pool));
     err->retry_at = at;
     return 1;
 }
@@ -177,7 +172,8 @@ static void collect_one(run_t *run, int job)
                                                const cmd_certificate_t *);
     const acme_result_t *result = &keeper_outcome(run->keeper, job)->result;
 
-    if (!cmd->options.dry_run) {
+    if (!cmd->options.dry_run
+        && (result->err.status == APR_SUCCESS || !worker_stopped())) {
         cmd_ledger_record(run->ledger, c->id, &result->err,
                           cmd->clock->wall(cmd->clock), cmd->pool);
     }
@@ -186,6 +182,7 @@ static void collect_one(run_t *run, int job)
         return;
     }
     run->asked++;
+    base_log(BASE_LOG_NOTICE, "%s: the certificate was issued", c->id);
     cmd_result_add(cmd, c, "issued", NULL, result);
     if (!cmd->options.dry_run) {
         run->issued++;

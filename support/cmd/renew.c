@@ -18,8 +18,8 @@ static int is_automatic(const json_t *domain)
     return strcmp(mode, "always") == 0;
 }
 
-static void add_automatic(cmd_t *cmd, const json_t *ledger,
-                          apr_array_header_t *certificates)
+void cmd_certificates_automatic(cmd_t *cmd, const json_t *ledger,
+                                apr_array_header_t *certificates)
 {
     json_t *domain;
     size_t i;
@@ -73,7 +73,7 @@ void cmd_renew(cmd_t *cmd)
         }
     }
     else {
-        add_automatic(cmd, ledger, certificates);
+        cmd_certificates_automatic(cmd, ledger, certificates);
     }
     cmd_certificates_run(cmd, certificates, ledger);
 }

@@ -31,7 +31,7 @@ static apr_time_t meta_time(const json_t *meta, const char *member)
 }
 
 /** When the window of ACMERenewWindow opens. */
-static apr_time_t renew_at(const json_t *meta, const json_t *settings)
+static apr_time_t window_opens(const json_t *meta, const json_t *settings)
 {
     const json_t *window = json_object_get(settings, "renew_window");
     apr_time_t not_after = meta_time(meta, "not_after");
@@ -51,6 +51,32 @@ static apr_time_t renew_at(const json_t *meta, const json_t *settings)
                                             : WINDOW_PERCENT;
     }
     return not_after - lifetime / 100 * percent;
+}
+
+/**
+ * Some time behind the opening of its window, so that certificates issued
+ * together are not renewed together; the same time whoever asks.
+ */
+static apr_interval_time_t spread(const json_t *meta, const char *id)
+{
+    apr_interval_time_t lifetime = meta_time(meta, "not_after")
+                                   - meta_time(meta, "not_before");
+    apr_interval_time_t most = lifetime / 50 < DAY ? lifetime / 50 : DAY;
+    apr_uint64_t hash = APR_UINT64_C(14695981039346656037);
+    const char *parts[2];
+    int i;
+
+    parts[0] = id;
+    parts[1] = meta_string(meta, "serial");
+    for (i = 0; i < 2; i++) {
+        const char *c;
+
+        /* FNV-1a, 64 bit */
+        for (c = parts[i]; *c; c++) {
+            hash = (hash ^ (unsigned char)*c) * APR_UINT64_C(1099511628211);
+        }
+    }
+    return most > 0 ? (apr_interval_time_t)(hash % (apr_uint64_t)most) : 0;
 }
 
 /** 1 if both arrays hold the same strings, in any order. */
@@ -117,7 +143,9 @@ static void judge(cmd_t *cmd, cmd_certificate_t *c)
 {
     apr_time_t now = cmd->clock->wall(cmd->clock);
 
-    c->renew_at = renew_at(c->meta, json_object_get(c->domain, "settings"));
+    c->renew_at = window_opens(c->meta, json_object_get(c->domain,
+                                                        "settings"))
+                  + spread(c->meta, c->id);
     c->why = difference(c);
     if (meta_time(c->meta, "not_after") <= now) {
         c->state = "expired";
@@ -201,6 +229,17 @@ static json_t *files_json(cmd_t *cmd, const char *id)
                                                      cmd->pool));
 }
 
+/** When the manager asks again, where a failure holds it back. */
+static json_t *next_try(cmd_t *cmd, const cmd_certificate_t *c)
+{
+    apr_time_t now = cmd->clock->wall(cmd->clock);
+    apr_time_t ours = cmd_held_until(c->entry, "next_try", now);
+    apr_time_t theirs = cmd_held_until(c->entry, "retry_at", now);
+    apr_time_t at = theirs > ours ? theirs : ours;
+
+    return at ? json_string(base_time_text(at, cmd->pool)) : json_null();
+}
+
 json_t *cmd_certificate_json(cmd_t *cmd, const cmd_certificate_t *c)
 {
     static const char *const copied[] = {
@@ -220,6 +259,7 @@ json_t *cmd_certificate_json(cmd_t *cmd, const cmd_certificate_t *c)
     json_object_set_new(object, "renew_at", c->renew_at
                         ? json_string(base_time_text(c->renew_at, cmd->pool))
                         : json_null());
+    json_object_set_new(object, "next_try", next_try(cmd, c));
     json_object_set_new(object, "why", c->why ? json_string(c->why)
                                               : json_null());
     json_object_set_new(object, "last_error",
@@ -228,34 +268,4 @@ json_t *cmd_certificate_json(cmd_t *cmd, const cmd_certificate_t *c)
                                                  : json_null());
     json_object_set_new(object, "used_by", cmd_domain_users(cmd, c->domain));
     return object;
-}
-
-void cmd_ledger_record(json_t *ledger, const char *id,
-                       const acme_err_t *err, apr_time_t now,
-                       apr_pool_t *pool)
-{
-    json_t *all = json_object_get(ledger, "certificates");
-    json_t *entry = json_object_get(all, id);
-    json_t *error;
-
-    if (!entry) {
-        entry = json_object();
-        json_object_set_new(all, id, entry);
-    }
-    if (err->status == APR_SUCCESS) {
-        json_object_clear(entry);
-        json_object_set_new(entry, "last_success",
-                            json_string(base_time_text(now, pool)));
-        return;
-    }
-    error = cmd_error_json(err);
-    json_object_set_new(error, "at", json_string(base_time_text(now, pool)));
-    json_object_set_new(entry, "last_error", error);
-    json_object_set_new(entry, "failures", json_integer(
-        json_integer_value(json_object_get(entry, "failures")) + 1));
-    json_object_del(entry, "retry_at");
-    if (err->retry_at > now) {
-        json_object_set_new(entry, "retry_at", json_string(
-            base_time_text(err->retry_at, pool)));
-    }
 }

@@ -80,6 +80,11 @@ static void put_certificates(display_t *display, const json_t *list)
                     text_of(item, "name", pool), text_of(error, "at", pool),
                     text_of(error, "detail", pool));
         }
+        if (json_is_string(json_object_get(item, "next_try"))) {
+            fprintf(display->options.out, "%s: next try not before %s\n",
+                    text_of(item, "name", pool),
+                    text_of(item, "next_try", pool));
+        }
     }
 }
 
@@ -158,6 +163,22 @@ static void put_httpd(display_t *display, const json_t *httpd)
     }
 }
 
+static void put_manager(display_t *display, const json_t *manager)
+{
+    FILE *out = display->options.out;
+
+    if (json_is_true(json_object_get(manager, "running"))) {
+        fprintf(out, "the manager runs (pid %d)\n",
+                (int)json_integer_value(json_object_get(manager, "pid")));
+    }
+    else if (json_is_true(json_object_get(manager, "enabled"))) {
+        fputs("the manager does not run\n", out);
+    }
+    else {
+        fputs("the manager is off (ACMEManager off)\n", out);
+    }
+}
+
 static void put_notes(display_t *display, const json_t *notes)
 {
     json_t *note;
@@ -178,6 +199,7 @@ static const struct {
     { "accounts", put_accounts },
     { "config", put_config },
     { "httpd", put_httpd },
+    { "manager", put_manager },
     { "notes", put_notes }
 };
 

@@ -35,6 +35,9 @@
  *  start take it with them at once. */
 #define SURVIVAL (50 * 1000)
 
+/** Files are stamped by a clock of coarse steps, µs behind the real one. */
+#define COARSE (20 * 1000)
+
 /** Largest pid file, bytes. */
 #define PID_MAX 32
 
@@ -145,6 +148,16 @@ apr_status_t httpd_running(pid_t *ppid, const char *pid_file,
     }
     *ppid = pid;
     return APR_SUCCESS;
+}
+
+int httpd_settled(const char *pid_file, apr_time_t since)
+{
+    stamp_t stamp;
+
+    stamp_read(&stamp, pid_file);
+    return stamp.ino != 0
+        && apr_time_from_sec((apr_time_t)stamp.changed.tv_sec)
+           + stamp.changed.tv_nsec / 1000 + COARSE >= since;
 }
 
 /** What a restart is watched by. */

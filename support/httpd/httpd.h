@@ -74,6 +74,14 @@ apr_status_t httpd_running(pid_t *ppid, const char *pid_file,
                            apr_pool_t *scratch_pool);
 
 /**
+ * 1 if httpd has written its pid file since the time since: it does so
+ * each time it has read its configuration and is about to run children.
+ *
+ * @param since  µs UTC
+ */
+int httpd_settled(const char *pid_file, apr_time_t since);
+
+/**
  * Restart gracefully (SIGUSR1 to the parent): configuration tested before,
  * survival of the parent proved after. A stopped server is not started.
  *

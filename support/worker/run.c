@@ -13,11 +13,46 @@
 /* How long a worker without a socket may take to end. */
 #define ENDING_MAX apr_time_from_sec(2)
 
+/* For worker_stop, which may run between any two instructions. */
+static volatile pid_t running;
+static volatile sig_atomic_t stopped;
+
+void worker_stop(void)
+{
+    pid_t pid = running;
+
+    stopped = 1;
+    if (pid > 0) {
+        kill(pid, SIGKILL);
+    }
+}
+
+int worker_stopped(void)
+{
+    return stopped != 0;
+}
+
+/** Let worker_stop know the worker, or end it if it came before. */
+static void note_running(pid_t pid)
+{
+    running = pid;
+    if (stopped) {
+        kill(pid, SIGKILL);
+    }
+}
+
 /** Reap the worker. @return how it ended, for waitpid's macros */
 static int reap(pid_t pid)
 {
+    siginfo_t info;
     int status = 0;
 
+    /* Until it is reaped its number is nobody else's. */
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) != 0
+           && errno == EINTR) {
+        continue;
+    }
+    running = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
         continue;
     }
@@ -122,6 +157,9 @@ static apr_status_t start(pid_t *ppid, int *pfd, const worker_plan_t *plan,
     signal(SIGCHLD, SIG_DFL);
     *ppid = fork();
     if (*ppid == 0) {
+        signal(SIGTERM, SIG_DFL);
+        signal(SIGINT, SIG_DFL);
+        signal(SIGHUP, SIG_IGN);
         net_main(fds[1], keeper, plan, pool);
     }
     error = errno;
@@ -144,6 +182,7 @@ apr_status_t worker_run(const worker_plan_t *plan, acme_host_t *host,
     int fd = -1;
 
     if (start(&pid, &fd, plan, err, scratch_pool) == APR_SUCCESS) {
+        note_running(pid);
         serve(fd, pid, plan, host, done, err, scratch_pool);
     }
     end_jobs(plan, host, done, err);

@@ -60,6 +60,16 @@ typedef struct worker_plan_t {
 apr_status_t worker_run(const worker_plan_t *plan, acme_host_t *host,
                         acme_err_t *err, apr_pool_t *scratch_pool);
 
+/**
+ * End the net worker of a worker_run that is under way, and every later
+ * one as soon as it begins; each unfinished job is reported as failed. May
+ * be called by a signal handler.
+ */
+void worker_stop(void);
+
+/** 1 after worker_stop: failures of this run say nothing about a CA. */
+int worker_stopped(void);
+
 /* ---------------------------------------------------------------- keeper */
 
 /** The host of production: keys, store and live segment of one run. */

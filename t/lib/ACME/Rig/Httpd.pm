@@ -23,7 +23,8 @@ our @MODULES = qw(authz_core authz_host alias dir mime log_config headers
 
 # Options: name (of the directory, "httpd"), mpm (event, worker, prefork),
 # modules (the list), more (further modules), without_acme, ports
-# ([http, https]), user, daemon (1), env.
+# ([http, https]), user, daemon (1), env, manager (1: httpd keeps acmectl
+# serve running, which no test expects that does not ask).
 sub new
 {
     my ($class, $rig, %opt) = @_;
@@ -33,6 +34,7 @@ sub new
         rig => $rig, name => $name, root => $rig->path($name),
         mpm => $opt{mpm} // $ENV{ACME_MPM} // 'event',
         modules => [@{$opt{modules} // \@MODULES}, @{$opt{more} // []}],
+        manager => $opt{manager},
         without_acme => $opt{without_acme}, user => $opt{user} // 'www-data',
         http => $http, https => $https, env => $opt{env} // {},
         log_level => $opt{log_level}
@@ -44,7 +46,8 @@ sub new
     $rig->make_dir("$self->{root}/$_", 0700) for qw(logs);
     $rig->make_dir("$self->{root}/run", 0755);
     $self->{binary} = $ENV{HTTPD} || apxs('SBINDIR') . '/' . apxs('PROGNAME');
-    $self->{env} = { %{$self->_environment}, %{$self->{env}} };
+    $self->{env} = { ACMECTL => ACME::Rig::acmectl_path(),
+        %{$self->_environment}, %{$self->{env}} };
     return $rig->adopt($self);
 }
 
@@ -136,7 +139,8 @@ sub prologue
     my $acme = $self->{without_acme} ? ''
         : 'LoadModule acme_module "' . ACME::Rig::module_path() . "\"\n"
         . "ACMEStoreDir \"$root/acme\"\n"
-        . "ACMEPortMap http:$self->{http} https:$self->{https}\n";
+        . "ACMEPortMap http:$self->{http} https:$self->{https}\n"
+        . ($self->{manager} ? '' : "ACMEManager off\n");
 
     return "ServerRoot \"$root\"\n"
         . $self->load_modules(@{$self->{modules}}) . $mime . $acme . <<"END";
@@ -268,7 +272,8 @@ sub graceful
     my ($self) = @_;
     my $pid = $self->pid // die "httpd does not run\n";
     my $before = $self->_resumed;
-    my @old = _children($pid);
+    my $manager = $self->manager // 0;
+    my @old = grep { $_ != $manager } _children($pid);
 
     kill 'USR1', $pid;
     ACME::Rig::wait_for(60, 'the graceful restart',
@@ -330,6 +335,21 @@ sub _end
 
 # Process ids of the children of the parent.
 sub children { my $pid = $_[0]->pid; return $pid ? _children($pid) : () }
+
+# The process id of the manager, if httpd runs one.
+sub manager
+{
+    my ($self) = @_;
+    my ($found) = grep {
+        (ACME::Rig->read_file("/proc/$_/cmdline") // '')
+            =~ /\0serve\0--parent\0/
+    } $self->children;
+
+    return $found;
+}
+
+# Write httpd.conf again with another value of the option manager.
+sub set_manager { my ($self, $on) = @_; $self->{manager} = $on; return }
 
 sub _children
 {

@@ -1,0 +1,489 @@
+/*
+ * serve.c: acmectl serve [--parent PID]: the manager.
+ *
+ *       ┌────────────────────────── SIGHUP ──────────────────────────┐
+ *       v                                                            |
+ *     read the configuration ──> look what is due ──nothing──> sleep─┤
+ *                                  ^     | something                 |
+ *                                  |     v                           |
+ *                                  |   wait for httpd, lock,         |
+ *                                  |   look again, order, activate   |
+ *                                  |     v                           |
+ *                                  └── unlock; failed: pause         |
+ *                                                                    |
+ *     SIGTERM, or the parent is gone: the net worker is killed,   <──┘
+ *     its orders stay resumable, and this ends
+ *
+ * Whatever goes wrong is logged once and tried again later; this process
+ * ends by a signal only. What it allocates belongs to one pass, or to the
+ * configuration that was read last.
+ *
+ * The configuration is that of the last restart: it is read at the start
+ * and at SIGHUP. One that cannot be read leaves the last good one in use.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#include "cmd/internal.h"
+
+/* Certificates ordered under one lock: another acmectl need not wait for
+ * ten thousand. */
+#define BATCH 100
+
+#define SECOND apr_time_from_sec(1)
+#define MINUTE apr_time_from_sec(60)
+#define HOUR (60 * MINUTE)
+
+/* The longest sleep, and the longest time without a look at the wall
+ * clock, which may jump, and at the parent. */
+#define SLEEP_MAX (12 * HOUR)
+#define LOOK_EVERY MINUTE
+
+/* Passes that fail as a whole pause as the ladder says, up to this. */
+#define PAUSE_MAX (10 * MINUTE)
+#define PAUSE_BUSY (10 * SECOND)
+
+#define LOCK_WAIT (5 * SECOND)
+#define SETTLE_WAIT (30 * SECOND)
+#define SETTLE_KNOWN (3 * SECOND)
+#define SETTLE_STEP (20 * 1000)
+
+/* Between two batches, so that a waiting acmectl gets the lock. */
+#define YIELD (100 * 1000)
+
+/* After SIGTERM, seconds: whatever is under way then is cut off. */
+#define END_WAIT 2
+
+typedef struct serve_t {
+    cmd_t *cmd;               /* the verb's own */
+    json_t *config;           /* the last good one; NULL: none yet */
+    apr_pool_t *config_pool;
+    apr_pool_t *lock_pool;    /* of the manager's lock; NULL: not held */
+    const char *locked;       /* the store it is held for */
+    apr_time_t told;          /* wall clock of the last SIGHUP; 0: none */
+    int stale;                /* 1: the configuration is to be read */
+    int failures;             /* passes in a row */
+    apr_time_t pause;         /* no pass before it, monotonic */
+    char said[512];           /* the last complaint */
+} serve_t;
+
+/* ---------------------------------------------------------------- signals */
+
+static volatile sig_atomic_t stopping;
+static volatile sig_atomic_t hung_up;
+
+static void on_end(int number)
+{
+    (void)number;
+    stopping = 1;
+    worker_stop();
+    alarm(END_WAIT);
+}
+
+static void on_hangup(int number)
+{
+    (void)number;
+    hung_up = 1;
+}
+
+static void catch(int number, void (*handler)(int))
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = handler;
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+/** httpd may have blocked or ignored any of them. */
+static void catch_signals(void)
+{
+    sigset_t none;
+
+    catch(SIGTERM, on_end);
+    catch(SIGINT, on_end);
+    catch(SIGHUP, on_hangup);
+    catch(SIGALRM, SIG_DFL);
+    catch(SIGCHLD, SIG_DFL);
+    catch(SIGPIPE, SIG_IGN);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int parent_gone(const serve_t *serve)
+{
+    pid_t parent = serve->cmd->options.parent;
+
+    return parent && getppid() != parent;
+}
+
+/** Sleep until a signal comes or some time has passed. */
+static void sleep_some(apr_interval_time_t time)
+{
+    struct timespec spec;
+    sigset_t all;
+    sigset_t old;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &old);
+    /* Nothing can come between this look and the sleep. */
+    if (!stopping && !hung_up && time > 0) {
+        spec.tv_sec = (time_t)apr_time_sec(time);
+        spec.tv_nsec = (long)apr_time_usec(time) * 1000;
+        ppoll(NULL, 0, &spec, &old);
+    }
+    sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+/** Sleep until the wall clock says at and the monotonic one says pause. */
+static void sleep_until(serve_t *serve, apr_time_t at)
+{
+    base_clock_t *clock = serve->cmd->clock;
+    apr_time_t end = clock->mono(clock) + SLEEP_MAX;
+
+    while (!stopping && !hung_up) {
+        apr_time_t now = clock->mono(clock);
+        apr_interval_time_t left = at - clock->wall(clock);
+
+        left = left > end - now ? end - now : left;
+        left = left < serve->pause - now ? serve->pause - now : left;
+        if (left <= 0) {
+            return;
+        }
+        sleep_some(left > LOOK_EVERY ? LOOK_EVERY : left);
+        if (parent_gone(serve)) {
+            on_end(0);
+        }
+    }
+}
+
+/* -------------------------------------------------------------- complaints */
+
+/** Log what is wrong, once as long as nothing else is. */
+static void complain(serve_t *serve, const char *what)
+{
+    char text[sizeof(serve->said)];
+
+    apr_cpystrn(text, what, sizeof(text));
+    base_log(strcmp(text, serve->said) == 0 ? BASE_LOG_DEBUG
+                                            : BASE_LOG_ERROR, "%s", what);
+    apr_cpystrn(serve->said, text, sizeof(serve->said));
+}
+
+static void pause_for(serve_t *serve, apr_interval_time_t time)
+{
+    base_clock_t *clock = serve->cmd->clock;
+
+    serve->pause = clock->mono(clock) + time;
+}
+
+/** A pass failed as a whole. @param what nullable: it was said already */
+static void fail(serve_t *serve, const char *what)
+{
+    apr_interval_time_t wait = cmd_ladder_wait(++serve->failures,
+                                               APR_UINT32_MAX / 2);
+
+    if (what) {
+        complain(serve, what);
+    }
+    serve->failures -= serve->failures > 100;
+    pause_for(serve, wait > PAUSE_MAX ? PAUSE_MAX : wait);
+}
+
+/* ----------------------------------------------------------- configuration */
+
+/** The verb's context for one pass, in pool. */
+static cmd_t *make_pass(const serve_t *serve, apr_pool_t *pool)
+{
+    cmd_t *pass = apr_pmemdup(pool, serve->cmd, sizeof(*pass));
+
+    pass->pool = pool;
+    pass->config = serve->config;
+    pass->store = NULL;
+    pass->result = base_json_own(json_object(), pool);
+    if (pass->config) {
+        pass->httpd.server = json_string_value(json_object_get(
+            json_object_get(pass->config, "server"), "binary"));
+    }
+    return pass;
+}
+
+static void read_configuration(serve_t *serve)
+{
+    apr_pool_t *pool;
+    cmd_t *pass;
+
+    apr_pool_create(&pool, serve->cmd->pool);
+    pass = make_pass(serve, pool);
+    pass->config = NULL;
+    if (cmd_read_config(pass) != APR_SUCCESS) {
+        if (!stopping) {
+            fail(serve, pass->err.message);
+        }
+        apr_pool_destroy(pool);
+        return;
+    }
+    if (serve->config_pool) {
+        apr_pool_destroy(serve->config_pool);
+    }
+    serve->config = pass->config;
+    serve->config_pool = pool;
+    serve->stale = 0;
+}
+
+const char *cmd_manager_lock(const store_t *store, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, store_dir(store), "/manager", NULL);
+}
+
+/** Be the one manager of the store, for as long as it is this store. */
+static apr_status_t take_manager_lock(serve_t *serve, cmd_t *pass)
+{
+    const char *dir = store_dir(pass->store);
+    base_lock_t *lock;
+    apr_pool_t *pool;
+    apr_status_t rv;
+
+    if (serve->lock_pool && strcmp(serve->locked, dir) == 0) {
+        return APR_SUCCESS;
+    }
+    if (serve->lock_pool) {
+        apr_pool_destroy(serve->lock_pool);
+        serve->lock_pool = NULL;
+    }
+    apr_pool_create(&pool, serve->cmd->pool);
+    rv = base_lock_take(&lock, cmd_manager_lock(pass->store, pool),
+                        apr_psprintf(pool, "acmectl serve, pid %d",
+                                     (int)getpid()), 0, &pass->err, pool);
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return rv;
+    }
+    serve->lock_pool = pool;
+    serve->locked = apr_pstrdup(pool, dir);
+    return APR_SUCCESS;
+}
+
+/** The store, made if need be, and the manager's place in it. */
+static apr_status_t open_store(serve_t *serve, cmd_t *pass)
+{
+    const char *dir = pass->store_dir ? pass->store_dir
+        : json_string_value(json_object_get(
+            json_object_get(pass->config, "server"), "store"));
+    apr_status_t rv = store_open(&pass->store, dir, 1, &pass->err,
+                                 pass->pool);
+
+    return rv == APR_SUCCESS ? take_manager_lock(serve, pass) : rv;
+}
+
+/* ------------------------------------------------------------------ passes */
+
+/**
+ * What is to be ordered now, BATCH certificates at most.
+ * @param pnext  when the next of the others is due, wall clock
+ * @return NULL where pass->err says why not
+ */
+static apr_array_header_t *find_due(cmd_t *pass, json_t **pledger,
+                                    apr_time_t *pnext)
+{
+    apr_array_header_t *all = apr_array_make(pass->pool, 64, sizeof(void *));
+    apr_array_header_t *due = apr_array_make(pass->pool, 8, sizeof(void *));
+    apr_time_t now = pass->clock->wall(pass->clock);
+    int i;
+
+    *pnext = now + SLEEP_MAX;
+    if (cmd_read_ledger(pass, pledger) != APR_SUCCESS) {
+        return NULL;
+    }
+    cmd_certificates_automatic(pass, *pledger, all);
+    for (i = 0; i < all->nelts && due->nelts < BATCH; i++) {
+        cmd_certificate_t *c = APR_ARRAY_IDX(all, i, cmd_certificate_t *);
+        apr_time_t next = cmd_certificate_next(c, now);
+
+        if (next <= now) {
+            APR_ARRAY_PUSH(due, cmd_certificate_t *) = c;
+        }
+        else if (next < *pnext) {
+            *pnext = next;
+        }
+    }
+    return due;
+}
+
+/** 1 once httpd runs, by the configuration that this process has. */
+static int is_settled(const serve_t *serve, cmd_t *pass)
+{
+    const char *pid_file = json_string_value(json_object_get(
+        json_object_get(pass->config, "server"), "pid_file"));
+    pid_t parent = serve->cmd->options.parent;
+    pid_t pid;
+
+    if (!cmd_httpd_running(pass, &pid)) {
+        return 0;
+    }
+    /* httpd starts us, and tells us of a restart, before its children are
+     * there that can answer for it. Told late, we cannot see it: a while
+     * is enough then. */
+    return !parent
+        || (pid == parent
+            && (httpd_settled(pid_file, serve->told)
+                || pass->clock->wall(pass->clock) - serve->told
+                   > SETTLE_KNOWN));
+}
+
+static void wait_for_httpd(const serve_t *serve, cmd_t *pass)
+{
+    apr_time_t end = pass->clock->mono(pass->clock) + SETTLE_WAIT;
+
+    while (!is_settled(serve, pass) && !stopping && !hung_up
+           && pass->clock->mono(pass->clock) < end) {
+        sleep_some(SETTLE_STEP);
+    }
+}
+
+/** Order what is due. @return APR_SUCCESS when every one was issued */
+static apr_status_t order(serve_t *serve, cmd_t *pass)
+{
+    apr_array_header_t *due;
+    const char *obstacle;
+    apr_time_t ignored;
+    json_t *ledger;
+
+    wait_for_httpd(serve, pass);
+    if (stopping || hung_up) {
+        return APR_EINTR;
+    }
+    obstacle = cmd_challenge_obstacle(pass);
+    if (obstacle) {
+        return base_err_set(&pass->err, APR_EGENERAL, BASE_EXIT_FAILED,
+                            "%s", obstacle);
+    }
+    pass->options.wait = LOCK_WAIT;
+    if (cmd_open_store(pass, 1) != APR_SUCCESS) {
+        return pass->err.status;
+    }
+    /* Another acmectl may have done it meanwhile. */
+    due = find_due(pass, &ledger, &ignored);
+    if (due && due->nelts > 0) {
+        cmd_certificates_run(pass, due, ledger);
+    }
+    return pass->err.status != APR_SUCCESS ? pass->err.status
+           : pass->exit == BASE_EXIT_OK ? APR_SUCCESS : APR_EGENERAL;
+}
+
+/** Judge how the pass went. */
+static void judge(serve_t *serve, const cmd_t *pass, apr_status_t rv)
+{
+    if (rv == APR_SUCCESS) {
+        serve->failures = 0;
+        serve->said[0] = '\0';
+        sleep_some(YIELD);
+    }
+    else if (stopping || rv == APR_EINTR) {
+        return;
+    }
+    else if (APR_STATUS_IS_EBUSY(rv)) {
+        base_log(BASE_LOG_INFO, "%s", pass->err.message);
+        pause_for(serve, PAUSE_BUSY);
+    }
+    else {
+        fail(serve, pass->err.status != APR_SUCCESS ? pass->err.message
+                                                    : NULL);
+    }
+}
+
+/** One look at everything. @return when the next is due, wall clock */
+static apr_time_t look(serve_t *serve, apr_pool_t *pool)
+{
+    cmd_t *pass = make_pass(serve, pool);
+    apr_time_t next = serve->cmd->clock->wall(serve->cmd->clock);
+    apr_array_header_t *due = NULL;
+    json_t *ledger;
+
+    if (open_store(serve, pass) == APR_SUCCESS) {
+        due = find_due(pass, &ledger, &next);
+    }
+    if (!due) {
+        judge(serve, pass, pass->err.status);
+        return next;
+    }
+    if (due->nelts == 0) {
+        base_log(BASE_LOG_DEBUG, "nothing is due before %s",
+                 base_time_text(next, pool));
+        return next;
+    }
+    pass = make_pass(serve, pool);
+    judge(serve, pass, order(serve, pass));
+    return 0;
+}
+
+/* -------------------------------------------------------------------- verb */
+
+/** A restart: the configuration may be another one, and the log. */
+static void begin_again(serve_t *serve)
+{
+    hung_up = 0;
+    serve->told = serve->cmd->clock->wall(serve->cmd->clock);
+    serve->stale = 1;
+    serve->failures = 0;
+    serve->pause = 0;
+    if (serve->cmd->options.parent
+        && strcmp(serve->cmd->log_target, "stderr") == 0) {
+        base_log_follow(serve->cmd->options.parent);
+    }
+}
+
+static void run(serve_t *serve)
+{
+    apr_time_t next = 0;
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, serve->cmd->pool);
+    while (!stopping) {
+        if (hung_up) {
+            begin_again(serve);
+        }
+        if (serve->stale) {
+            read_configuration(serve);
+        }
+        next = serve->config ? look(serve, pool) : 0;
+        apr_pool_clear(pool);
+        sleep_until(serve, next);
+    }
+    apr_pool_destroy(pool);
+}
+
+void cmd_serve(cmd_t *cmd)
+{
+    serve_t serve = { 0 };
+    pid_t parent = cmd->options.parent;
+
+    catch_signals();
+    serve.cmd = cmd;
+    serve.stale = 1;
+    cmd->resident = 1;
+    cmd->display_options.quiet = 1;
+    cmd->display = display_open(&cmd->display_options, cmd->pool);
+    /* A parent that is killed has no time to end its children. */
+    if (parent && prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) != 0) {
+        base_err_path(&cmd->err, errno, "watch the parent of",
+                      "acmectl serve");
+        return;
+    }
+    if (parent_gone(&serve)) {
+        return;
+    }
+    base_log(BASE_LOG_INFO, "the manager begins");
+    run(&serve);
+    alarm(0);
+    base_log(BASE_LOG_INFO, "the manager ends");
+}
