@@ -244,6 +244,19 @@ bad "ACMERenewWindow $_\n", qr/ACMERenewWindow: .*write 1% to 99%/,
         '33%%', '10h', '99999999999999999999d', '""', '10d 20d', '+5d';
 bad "ACMERenewWindow\n", qr/a value is missing/, 'window';
 
+# The manager is on unless it is switched off.
+{
+    my $manager = sub {
+        return $conf->dump("$_[0]\n")->{json}{server}{manager} ? 1 : 0;
+    };
+    is $manager->(''), 1, 'the manager by default';
+    is $manager->('ACMEManager Off'), 0, 'the manager off';
+    is $manager->("ACMEManager off\nACMEManager on"), 1, 'the last one counts';
+}
+bad "ACMEManager $_\n", qr/ACMEManager: .*write on or off/, "manager $_"
+    for 'yes', '1', '""', 'on off';
+bad "ACMEManager\n", qr/a value is missing/, 'manager';
+
 # The store is a directory; it need not exist yet.
 {
     my $store = sub { return $conf->dump("$_[0]\n")->{json}{server}{store} };
@@ -284,7 +297,7 @@ bad "ACMEPortMap\n", qr/a value is missing/, 'port map';
 
 # A directive without an effect in this version is not accepted.
 bad "$_\n", qr/Invalid command '\Q@{[(split)[0]]}\E'/, "unknown: $_"
-    for 'ACMEManager on', 'ACMEMustStaple on', 'ACMEDNSHook /bin/true',
+    for 'ACMEMustStaple on', 'ACMEDNSHook /bin/true',
         'ACMEProfile shortlived', 'ACMERenewalInfo off',
         'ACMEExternalAccountBinding none', 'ACMEReuseKey on', 'ACMEDomains a.b';
 
@@ -377,6 +390,7 @@ bad "<ACMEDomain a.example.org localhost>\n</ACMEDomain>\n",
 {
     my %line = (
         ACMEStoreDir => 'store', ACMEPortMap => 'http:1',
+        ACMEManager => 'off',
         ACMECertificateAuthority => 'google', ACMEAgreement => 'accepted',
         ACMECACertificateFile => 'roots.pem', ACMEContact => 'none',
         ACMEChallenges => 'http-01', ACMEPrivateKeys => 'P-256',
@@ -393,7 +407,7 @@ bad "<ACMEDomain a.example.org localhost>\n</ACMEDomain>\n",
             . "</VirtualHost>\n", qr/$name not allowed in <If> context/,
             "$name in <If>", line => 3;
     }
-    for my $name (qw(ACMEStoreDir ACMEPortMap)) {
+    for my $name (qw(ACMEStoreDir ACMEPortMap ACMEManager)) {
         bad "<ACMEDomain a.example.org>\n$name $line{$name}\n</ACMEDomain>\n",
             qr/$name is a setting of the whole server/, "$name in a domain",
             line => 2;

@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <apr_strings.h>
@@ -401,12 +402,22 @@ static void judge(serve_t *serve, const cmd_t *pass, apr_status_t rv)
     }
 }
 
+/** Seconds of CPU that this process has used. */
+static double cpu_seconds(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
 /** One look at everything. @return when the next is due, wall clock */
 static apr_time_t look(serve_t *serve, apr_pool_t *pool)
 {
     cmd_t *pass = make_pass(serve, pool);
     apr_time_t next = serve->cmd->clock->wall(serve->cmd->clock);
     apr_array_header_t *due = NULL;
+    double begin = cpu_seconds();
     json_t *ledger;
 
     if (open_store(serve, pass) == APR_SUCCESS) {
@@ -417,8 +428,8 @@ static apr_time_t look(serve_t *serve, apr_pool_t *pool)
         return next;
     }
     if (due->nelts == 0) {
-        base_log(BASE_LOG_DEBUG, "nothing is due before %s",
-                 base_time_text(next, pool));
+        base_log(BASE_LOG_DEBUG, "nothing is due before %s (%.3f s CPU)",
+                 base_time_text(next, pool), cpu_seconds() - begin);
         return next;
     }
     pass = make_pass(serve, pool);

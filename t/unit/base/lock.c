@@ -258,11 +258,38 @@ START_TEST(closed_on_exec)
 }
 END_TEST
 
+/* Who holds a lock can be asked without disturbing anybody. */
+START_TEST(asked)
+{
+    const char *path = lock_path();
+    const char *line = NULL;
+    base_lock_t *lock;
+    int stop;
+    pid_t pid;
+
+    ck_assert_int_eq(base_lock_holder(&line, path, pool), APR_ENOENT);
+    pid = holder(path, &stop);
+    ck_assert_int_eq(base_lock_holder(&line, path, pool), APR_SUCCESS);
+    ck_assert_str_eq(line, "the other\\x0Aline");
+    ck_assert_int_eq(take(&lock, path, 0), APR_EBUSY);
+    close(stop);
+    reap(pid);
+    ck_assert_int_eq(base_lock_holder(&line, path, pool), APR_ENOENT);
+    unit_ok(take(&lock, path, 0));
+    /* Its own process asks by another descriptor, too. */
+    ck_assert_int_eq(base_lock_holder(&line, path, pool), APR_SUCCESS);
+    ck_assert_str_eq(line, "acmectl test, pid 1");
+    base_lock_release(lock);
+    ck_assert_int_eq(base_lock_holder(&line, path, pool), APR_ENOENT);
+}
+END_TEST
+
 Suite *lock_suite(void)
 {
     Suite *suite = suite_create("lock");
     TCase *tc = unit_case(suite, "lock");
 
+    tcase_add_test(tc, asked);
     tcase_add_test(tc, excludes);
     tcase_add_test(tc, releases);
     tcase_add_test(tc, lives_in_pool);

@@ -267,6 +267,43 @@ START_TEST(bad_target)
 }
 END_TEST
 
+/* Standard error can follow that of another process, whose log was
+ * rotated; a process that is not there changes nothing. */
+START_TEST(follows)
+{
+    const char *path = apr_pstrcat(pool, unit_dir(), "/theirs", NULL);
+    int own = dup(STDERR_FILENO);
+    int fd, gate[2];
+    pid_t pid;
+    char c;
+
+    ck_assert_int_eq(pipe(gate), 0);
+    fd = open(path, O_WRONLY | O_CREAT, 0600);
+    ck_assert_int_ge(fd, 0);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        dup2(fd, STDERR_FILENO);
+        close(gate[1]);
+        _exit(write(STDERR_FILENO, "theirs\n", 7) == 7
+              && read(gate[0], &c, 1) == 0 ? 0 : 1);
+    }
+    close(gate[0]);
+    while (lseek(fd, 0, SEEK_END) < 7) {
+        apr_sleep(1000);
+    }
+    ck_assert_int_eq(base_log_follow(pid), APR_SUCCESS);
+    ck_assert_int_eq(write(STDERR_FILENO, "ours\n", 5), 5);
+    dup2(own, STDERR_FILENO);
+    ck_assert_str_eq(content(path), "theirs\nours\n");
+    close(gate[1]);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    ck_assert_int_eq(base_log_follow(pid), ENOENT);
+    close(own);
+    close(fd);
+}
+END_TEST
+
 Suite *log_suite(void)
 {
     Suite *suite = suite_create("log");
@@ -285,5 +322,6 @@ Suite *log_suite(void)
     tcase_add_test(tc, standard_error);
     tcase_add_test(tc, to_syslog);
     tcase_add_test(tc, bad_target);
+    tcase_add_test(tc, follows);
     return suite;
 }

@@ -148,6 +148,19 @@ START_TEST(httpd_and_notes)
 }
 END_TEST
 
+/* The manager: running, missing, or not wanted. */
+START_TEST(manager)
+{
+    ck_assert_str_eq(plain("'manager': {'enabled': true, 'running': true, "
+                           "'pid': 7}"), "the manager runs (pid 7)\n");
+    ck_assert_str_eq(plain("'manager': {'enabled': true, 'running': false, "
+                           "'pid': null}"), "the manager does not run\n");
+    ck_assert_str_eq(plain("'manager': {'enabled': false, 'running': false, "
+                           "'pid': null}"),
+                     "the manager is off (ACMEManager off)\n");
+}
+END_TEST
+
 /* Nothing that a CA or a file says can break a line or reach the
  * terminal's controls. */
 START_TEST(odd_strings)
@@ -179,6 +192,7 @@ Suite *text_suite(void)
     tcase_add_test(tc, accounts);
     tcase_add_test(tc, config);
     tcase_add_test(tc, httpd_and_notes);
+    tcase_add_test(tc, manager);
     tcase_add_test(tc, odd_strings);
     return suite;
 }
