@@ -390,28 +390,42 @@ static const char *set_ca_file(cmd_parms *cmd, void *dir_conf,
     return NULL;
 }
 
+/* One word of a list. @param pplace set to its place in words */
+static const char *take_choice(int *pplace, cmd_parms *cmd, const char *args,
+                               const char *const *choices,
+                               const char *allowed)
+{
+    apr_array_header_t *words;
+    const char *fault = take_words(&words, cmd, args, 1, allowed);
+    int i;
+
+    for (i = 0; !fault && choices[i]; i++) {
+        if (strcasecmp(word_at(words, 0), choices[i]) == 0) {
+            *pplace = i;
+            return NULL;
+        }
+    }
+    return fault ? fault : refuse(cmd, word_at(words, 0), allowed);
+}
+
 /* ------------------------------------------------------------ the account */
 
 static const char *set_agreement(cmd_parms *cmd, void *dir_conf,
                                  const char *args)
 {
-    static const char allowed[] = "accepted, after reading the CA's terms "
-                                  "of service";
+    static const char *const words[] = { "accepted", NULL };
     acme_settings_t *settings;
-    apr_array_header_t *words;
     const char *fault = check_setting(&settings, cmd);
+    int only = 0;
 
     if (!fault) {
-        fault = take_words(&words, cmd, args, 1, allowed);
+        fault = take_choice(&only, cmd, args, words, "accepted, after "
+                            "reading the CA's terms of service");
     }
-    if (fault) {
-        return fault;
+    if (!fault) {
+        settings->agreement = 1;
     }
-    if (strcasecmp(word_at(words, 0), "accepted") != 0) {
-        return refuse(cmd, word_at(words, 0), allowed);
-    }
-    settings->agreement = 1;
-    return NULL;
+    return fault;
 }
 
 static const char *set_contact(cmd_parms *cmd, void *dir_conf,
@@ -526,24 +540,6 @@ static const char *set_private_keys(cmd_parms *cmd, void *dir_conf,
                  : take_known(&settings->keys, cmd, args, known, "one or "
                               "more of P-256, P-384, RSA-2048, RSA-3072, "
                               "RSA-4096");
-}
-
-/* One word of a list. @param pplace set to its place in words */
-static const char *take_choice(int *pplace, cmd_parms *cmd, const char *args,
-                               const char *const *choices,
-                               const char *allowed)
-{
-    apr_array_header_t *words;
-    const char *fault = take_words(&words, cmd, args, 1, allowed);
-    int i;
-
-    for (i = 0; !fault && choices[i]; i++) {
-        if (strcasecmp(word_at(words, 0), choices[i]) == 0) {
-            *pplace = i;
-            return NULL;
-        }
-    }
-    return fault ? fault : refuse(cmd, word_at(words, 0), allowed);
 }
 
 static const char *set_renew_mode(cmd_parms *cmd, void *dir_conf,
@@ -705,23 +701,12 @@ static const char *set_port_map(cmd_parms *cmd, void *dir_conf,
 static const char *set_manager(cmd_parms *cmd, void *dir_conf,
                                const char *args)
 {
-    static const char allowed[] = "on or off";
-    apr_array_header_t *words;
+    static const char *const states[] = { "off", "on", NULL };
     const char *fault = check_global(cmd);
-    int on;
 
-    if (!fault) {
-        fault = take_words(&words, cmd, args, 1, allowed);
-    }
-    if (fault) {
-        return fault;
-    }
-    on = strcasecmp(word_at(words, 0), "on") == 0;
-    if (!on && strcasecmp(word_at(words, 0), "off") != 0) {
-        return refuse(cmd, word_at(words, 0), allowed);
-    }
-    acme_server_conf(cmd->server)->manager = on;
-    return NULL;
+    return fault ? fault
+                 : take_choice(&acme_server_conf(cmd->server)->manager, cmd,
+                               args, states, "on or off");
 }
 
 /* --------------------------------------------------- shadows of mod_ssl's */
