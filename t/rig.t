@@ -137,6 +137,20 @@ my $ca = ACME::Rig::Pebble->new($rig)->start;
     ok !IO::Select->new($stalled)->can_read(0.3), 'stalled';
 }
 
+# A program in a place that others cannot reach is copied to one that they
+# can; one in the open stays where it is.
+{
+    my $open = $rig->write_file('open/tool', "#!/bin/sh\necho hi\n", 0755);
+    is ACME::Rig::for_everybody($open), $open, 'a program in the open';
+    my $shut = $rig->write_file('shut/tool', "#!/bin/sh\necho hi\n", 0755);
+    chmod 0700, $rig->path('shut');
+    my $copy = ACME::Rig::for_everybody($shut);
+    isnt $copy, $shut, 'a program in a closed place';
+    is $rig->run([$copy], user => 'nobody')->{out}, "hi\n",
+        'is run by nobody';
+    is ACME::Rig::for_everybody($shut), $copy, 'one copy is enough';
+}
+
 # A test that dies leaves no process and no file behind.
 {
     my $script = $rig->write_file('dies.pl', <<"END");

@@ -52,7 +52,7 @@ my %env = (
     my $maps = $rig->read_file('/proc/' . $httpd->pid . '/maps');
     like $maps, qr/libasan\.so/, 'httpd runs with ASan';
     like $maps, qr/libubsan\.so/, 'httpd runs with UBSan';
-    like $maps, qr{\Q$build\E/\.libs/mod_acme\.so},
+    like $maps, qr{\Q@{[ACME::Rig::module_path()]}\E\n},
         'and with the sanitized module';
     $httpd->stop;
 }

@@ -16,7 +16,8 @@ use warnings;
 
 use Cwd ();
 use Errno qw(EAGAIN EINTR);
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
+use File::Copy ();
 use File::Path qw(make_path remove_tree);
 use File::Spec;
 use File::Temp ();
@@ -61,14 +62,52 @@ sub builddir
 
 sub module_path
 {
-    return $ENV{ACME_MODULE} if $ENV{ACME_MODULE};
     my $dir = builddir();
     my ($found) = grep { -e } "$dir/.libs/mod_acme.so",
         "$dir/mod_acme/.libs/mod_acme.so";
-    return $found // "$dir/.libs/mod_acme.so";
+
+    return for_everybody($ENV{ACME_MODULE} || $found
+                         || "$dir/.libs/mod_acme.so");
 }
 
-sub acmectl_path { return $ENV{ACMECTL} || builddir() . '/acmectl' }
+sub acmectl_path
+{
+    return for_everybody($ENV{ACMECTL} || builddir() . '/acmectl');
+}
+
+# Other users run these programs, too. Where they cannot get there (a clone
+# in /root), they get a copy.
+my ($copies, %copy_of);
+
+sub for_everybody
+{
+    my ($path) = @_;
+
+    return $path if $> != 0 || !-e $path || _is_open($path);
+    $copies //= File::Temp->newdir('acme-rig-bin-XXXXXX', TMPDIR => 1);
+    chmod 0755, "$copies";
+    return $copy_of{$path} //= do {
+        my $copy = "$copies/" . keys(%copy_of) . '/' . basename($path);
+        make_path(dirname($copy));
+        File::Copy::copy($path, $copy) or die "cannot copy $path: $!\n";
+        chmod 0755, $copy;
+        $copy;
+    };
+}
+
+# Whether everybody may read a file and pass all directories above it.
+sub _is_open
+{
+    my ($path) = @_;
+    my $dir = dirname(Cwd::abs_path($path));
+
+    return 0 if !((stat $path)[2] & 0004);
+    while (1) {
+        return 0 if !((stat $dir)[2] & 0001);
+        return 1 if $dir eq '/';
+        $dir = dirname($dir);
+    }
+}
 
 # Where support/prepare keeps what it fetched.
 sub cache_dir
