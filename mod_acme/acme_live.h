@@ -2,35 +2,47 @@
  * The live segment: what acmectl tells the running httpd, without a reload.
  *
  * A file in httpd's runtime directory, 0600 and owned by root, sparse. The
- * httpd parent makes or keeps it in post_config and maps it PROT_READ from
- * a descriptor opened O_RDONLY (mprotect cannot make that writable), then
- * closes the descriptor; children inherit the mapping and nothing else.
+ * httpd parent makes a new one in post_config at each (re)start and maps it
+ * PROT_READ from a descriptor opened O_RDONLY (mprotect cannot make that
+ * writable), then closes the descriptor; children inherit the mapping and
+ * nothing else. Children of the last configuration keep the file they have.
  * acmectl opens the file by path and is the only writer; writers exclude
  * each other by an OFD write lock on the file itself.
  *
  * This header and live.c are the contract between mod_acme and acmectl and
  * are linked by both. Nothing else touches the raw memory.
  *
- * Layout, format LIVE_FORMAT, all numbers in host byte order:
+ * Layout, format LIVE_FORMAT, all numbers in host byte order; each part
+ * begins at a multiple of 4096:
  *
  *      0  live_header_t   magic "ACMELIVE", format, sizes, generation
  *   4096  uint32_t[capacity / 32]   one bit a place: 1 if it may be in use
- *     at  live_token_t[capacity]    pending http-01 tokens, hashed
+ *         live_token_t[capacity]    pending http-01 tokens, hashed
+ *         live_slot_t[slots]        certificates that httpd can serve: who
+ *                                   they are, sorted by id, and which state
+ *         live_pair_t[slots]        their keys and chains, in that order
  *
- * where "at" is the next multiple of 4096. The places' pages come into
- * being when a writer first uses them, so a large table costs nothing; a
- * reader looks at the bits first and never touches a page that is a hole
- * (on a full tmpfs that alone would kill it with SIGBUS). The file never
- * shrinks in place: that would do the same, and only root can do it.
+ * Header, bits and slots are there from the start. The pages of tokens and
+ * pairs come into being when a writer first uses them, so that a large table
+ * costs nothing; a reader looks at bits and slots first and never touches a
+ * page that is a hole (on a full tmpfs that alone would kill it with
+ * SIGBUS). The file never shrinks in place: that would do the same, and only
+ * root can do it.
  *
- * An entry is changed under a sequence counter: odd while a writer is in
- * it. A reader copies the entry between two reads of the same even value;
- * a writer killed inside leaves it odd for ever, so readers give up after
- * a bounded number of tries (the entry reads as absent) and the next
- * writer repairs it. An entry belongs to one of the LIVE_WINDOW places
- * that follow its token's hash; there are no tombstones: readers look at
- * the whole window. An entry whose expiry has passed is absent: a dead
- * acmectl leaves nothing served for ever.
+ * A slot is empty at each (re)start: what httpd has loaded from the store is
+ * current. The parent makes the segment before it reads the store, acmectl
+ * writes the store before the segment, so that either httpd loads what is
+ * new or the new segment tells it.
+ *
+ * A token or a slot is changed under a sequence counter: odd while a writer
+ * is in it. A reader copies the entry between two reads of the same even
+ * value; a writer killed inside leaves it odd for ever, so readers give up
+ * after a bounded number of tries (a token reads as absent, of a certificate
+ * the last one stays) and the next writer repairs it. A slot's counter
+ * guards its pair, too. A token belongs to one of the LIVE_WINDOW places
+ * that follow its hash; there are no tombstones: readers look at the whole
+ * window. A token whose expiry has passed is absent: a dead acmectl leaves
+ * nothing served for ever.
  *
  * Source: ours; RFC 8555 8.1 (key authorization), 8.3 (token alphabet).
  */
@@ -40,10 +52,11 @@
 #include <stdint.h>
 
 #include <apr_pools.h>
+#include <apr_tables.h>
 #include <apr_time.h>
 
 #define LIVE_MAGIC      "ACMELIVE"
-#define LIVE_FORMAT     1
+#define LIVE_FORMAT     2
 #define LIVE_BITS_AT    4096  /**< offset of the bits, bytes */
 #define LIVE_WINDOW     32    /**< places a token may stand in */
 #define LIVE_CAPACITY_MIN 1024  /**< 0.6 MB of holes; new names fit in
@@ -52,11 +65,19 @@
 #define LIVE_TOKEN_MIN  22    /**< 128 bit in base64url, RFC 8555 8.3 */
 #define LIVE_TOKEN_MAX  255
 #define LIVE_KEYAUTH_MAX 351  /**< token "." 43 characters, with room */
+#define LIVE_SLOTS_MAX  (1 << 17)    /**< 3.2 GB of holes */
+#define LIVE_ID_MAX     271   /**< a name of 253, "~", a key type */
+#define LIVE_KEY_MAX    4096  /**< PEM; RSA-4096 has 3272 */
+#define LIVE_CHAIN_MAX  16384 /**< PEM, the leaf first */
+#define LIVE_STAPLE_MAX 4096  /**< DER */
+#define LIVE_NO_SLOT    UINT32_MAX
 
 typedef struct live_header_t {
     char magic[8];         /**< LIVE_MAGIC, no NUL */
     uint32_t format;       /**< LIVE_FORMAT */
     uint32_t capacity;     /**< entries in the token table, power of two */
+    uint32_t slots;        /**< certificates */
+    uint32_t reserved;     /**< 0 */
     uint64_t size;         /**< bytes of the whole file */
     uint64_t generation;   /**< raised by the parent at each (re)start;
                                 a new file starts at its µs UTC, so that a
@@ -73,32 +94,64 @@ typedef struct live_token_t {
     char keyauth[LIVE_KEYAUTH_MAX + 1];
 } live_token_t;
 
+typedef struct live_slot_t {
+    uint32_t seq;          /**< odd: being written, or its pair is */
+    uint32_t version;      /**< raised by each certificate; 0: none since
+                                httpd's (re)start */
+    uint64_t generation;   /**< the store's number of it */
+    int64_t not_after;     /**< µs UTC */
+    uint32_t key_len;
+    uint32_t chain_len;
+    int64_t staple_expires;  /**< µs UTC */
+    uint32_t staple_len;     /**< 0: no OCSP response */
+    uint32_t reserved;       /**< 0 */
+    char id[LIVE_ID_MAX + 1];  /**< constant; the rest is NUL */
+} live_slot_t;
+
+typedef struct live_pair_t {
+    uint64_t pem[(LIVE_KEY_MAX + LIVE_CHAIN_MAX) / 8];  /**< the key, then
+                                behind it the chain, then 0 */
+    uint64_t staple[LIVE_STAPLE_MAX / 8];
+} live_pair_t;
+
 /* ------------------------------------------------------- httpd's parent */
 
 /** The parent's read-only mapping, inherited by children. */
 typedef struct live_t live_t;
 
 /**
- * Make the segment, or keep the present one when its format is ours and it
- * is large enough; raise its generation; map it read-only. A larger
- * segment replaces a smaller one by rename and takes its unexpired tokens
- * along, so that a restart in the middle of an order loses nothing. A file
- * that is cut short, of another format or no segment at all is replaced.
+ * Make a new segment, raise its generation, map it read-only. It replaces
+ * the present one by rename and takes its unexpired tokens along, so that a
+ * restart in the middle of an order loses nothing (unless a writer has
+ * locked it for 2 seconds and does not go on); its slots are empty. A file
+ * that is cut short, of another format or no segment at all is replaced,
+ * too. When it cannot be made, no segment is left: acmectl must not write
+ * into one that httpd does not read.
  * Source: ours.
  *
  * @param plive   set on success; unmapped when pool is cleared
  * @param path    file in httpd's runtime directory
  * @param tokens  names that may be validated at the same time; more than
  *                the table can ever hold get the largest table
+ * @param ids     ids in the store of the certificates that this httpd can
+ *                serve, of const char *, each once; borrowed. Those that are
+ *                too long, or behind LIVE_SLOTS_MAX others, get no slot
  * @param perror  set on failure: one sentence in pool
  * @return APR_SUCCESS; APR_EACCES when the file is not a regular file of
- *         this process's effective user with mode 0600 and one name;
- *         APR_TIMEUP when a writer holds its lock for 2 seconds; the
+ *         this process's effective user with mode 0600 and one name; the
  *         system's error
  */
 apr_status_t live_parent_open(live_t **plive, const char *path,
-                              apr_size_t tokens, const char **perror,
-                              apr_pool_t *pool);
+                              apr_size_t tokens,
+                              const apr_array_header_t *ids,
+                              const char **perror, apr_pool_t *pool);
+
+/** The slot of a certificate; it holds as long as the mapping.
+ *  @return LIVE_NO_SLOT if it has none */
+uint32_t live_parent_slot(const live_t *live, const char *id);
+
+/** Remove the segment of an httpd that has no domain any more. */
+void live_parent_remove(const char *path);
 
 /* ------------------------------------------------------ httpd's children */
 
@@ -119,6 +172,37 @@ apr_size_t live_child_token(const live_t *live, const char *token,
 /** 1 if s is a token's text: LIVE_TOKEN_MIN..MAX of base64url's alphabet */
 int live_token_valid(const char *s, apr_size_t len);
 
+/** What a slot held at one moment. */
+typedef struct live_certificate_t {
+    uint32_t version;      /**< never 0 */
+    uint64_t generation;
+    apr_time_t not_after;
+    apr_size_t key_len;    /**< bytes of PEM at pem */
+    apr_size_t chain_len;  /**< bytes of PEM behind them */
+    uint64_t pem[(LIVE_KEY_MAX + LIVE_CHAIN_MAX) / 8];
+} live_certificate_t;
+
+/**
+ * Which certificate a slot holds: one atomic load.
+ * @param slot  live_parent_slot's, not LIVE_NO_SLOT
+ * @return a number that changes with each certificate; 0: none since
+ *         httpd's (re)start, what it has loaded is current
+ */
+uint32_t live_child_version(const live_t *live, uint32_t slot);
+
+/**
+ * Copy the certificate of a slot, whatever writers do meanwhile. Allocates
+ * nothing, takes no lock and ends after a bounded number of steps.
+ * Source: ours.
+ *
+ * @param pcert  set on success; holds a private key: wipe it
+ * @return APR_SUCCESS; APR_NOTFOUND if there is none; APR_EAGAIN if it
+ *         changes without end or its writer died; APR_EINVAL if its lengths
+ *         are outside their limits
+ */
+apr_status_t live_child_certificate(live_certificate_t *pcert,
+                                    const live_t *live, uint32_t slot);
+
 /* --------------------------------------------------------------- acmectl */
 
 /** A writer's mapping. It follows the file when a restart replaces it. */
@@ -131,7 +215,8 @@ typedef struct live_writer_t live_writer_t;
  * @param pwriter  set on success; closed when pool is cleared
  * @param perror   set on failure: one sentence in pool
  * @return APR_SUCCESS; APR_ENOENT if httpd has made none; APR_EINVAL for
- *         another format or a file cut short; APR_EACCES as the parent's
+ *         another format or a file cut short; APR_EACCES as the parent's;
+ *         APR_TIMEUP when another writer holds its lock for 2 seconds
  */
 apr_status_t live_writer_open(live_writer_t **pwriter, const char *path,
                               const char **perror, apr_pool_t *pool);
@@ -145,7 +230,7 @@ apr_status_t live_writer_open(live_writer_t **pwriter, const char *path,
  * @return APR_SUCCESS once children see it; APR_EINVAL for a token or
  *         keyauth outside its limits, or a file that is no segment any
  *         more; APR_ENOSPC when the window or the disk is full; APR_ENOENT
- *         when the file is gone; APR_TIMEUP as the parent's
+ *         when the file is gone; APR_TIMEUP as live_writer_open
  */
 apr_status_t live_writer_token_put(live_writer_t *writer, const char *token,
                                    const char *keyauth, apr_time_t expires);
@@ -154,6 +239,26 @@ apr_status_t live_writer_token_put(live_writer_t *writer, const char *token,
  *  @return as live_writer_token_put, except APR_ENOSPC */
 apr_status_t live_writer_token_remove(live_writer_t *writer,
                                       const char *token);
+
+/**
+ * Let httpd serve a certificate from its next handshake on.
+ * Source: ours.
+ *
+ * @param id          its id in the store
+ * @param generation  the store's number of it; not 0
+ * @param chain       PEM, the leaf first; up to LIVE_CHAIN_MAX bytes
+ * @param key         PEM; up to LIVE_KEY_MAX bytes
+ * @param not_after   µs UTC
+ * @return APR_SUCCESS once children see it; APR_NOTFOUND if the httpd that
+ *         runs has no such certificate in its configuration; APR_EINVAL for
+ *         an empty or too long chain or key, or a file that is no segment
+ *         any more; APR_ENOSPC when the disk is full; APR_ENOENT when the
+ *         file is gone; APR_TIMEUP as live_writer_open
+ */
+apr_status_t live_writer_certificate_put(live_writer_t *writer,
+                                         const char *id, uint64_t generation,
+                                         const char *chain, const char *key,
+                                         apr_time_t not_after);
 
 /** The parent's generation now, read from the present file; 0 if there is
  *  no segment any more. */

@@ -9,7 +9,7 @@
  * link is read once and mod_ssl gets the generation's own path: a renewal
  * in between could otherwise pair the old certificate with the new key.
  * Where no pair is sound, mod_ssl gets the stand-in, and requests to that
- * host are answered with 503.
+ * host are answered with 503 until the live segment has one (cert_swap.c).
  *
  * mod_ssl ends httpd's start when it cannot load a file, so each pair is
  * tried first, once a domain. Sound ones are remembered over restarts by
@@ -38,6 +38,7 @@ APLOG_USE_MODULE(acme);
 
 #define STANDIN_NAME "acme-standin.pem"  /* in httpd's runtime directory */
 #define SOUND_KEY    "acme-sound-pairs"
+#define GENERATION_DIGITS 8
 #define RETRY_AFTER  "60"                /* seconds; an order takes fewer */
 
 /* What mod_ssl gets for one domain; nothing: the stand-in. */
@@ -187,13 +188,14 @@ static int store_look(server_rec *s)
 }
 
 /* The folder of the present generation; NULL: none yet, or a fault. */
-static const char *generation_read(const char **pfault, const char *id,
-                                   apr_pool_t *p)
+static const char *generation_read(uint64_t *pnumber, const char **pfault,
+                                   const char *id, apr_pool_t *p)
 {
     const char *dir = apr_pstrcat(p, acme_store_dir(), "/domains/", id, NULL);
     const char *link = apr_pstrcat(p, dir, "/current", NULL);
     char name[64];
     ssize_t n = readlink(link, name, sizeof(name) - 1);
+    char *end = name;
 
     *pfault = NULL;
     if (n == -1) {
@@ -204,20 +206,22 @@ static const char *generation_read(const char **pfault, const char *id,
         return NULL;
     }
     name[n] = '\0';
-    if (n == 0 || n == sizeof(name) - 1 || name[0] == '.'
-        || strchr(name, '/')) {
+    *pnumber = n == GENERATION_DIGITS && apr_isdigit(*name)
+        ? (uint64_t)apr_strtoi64(name, &end, 10) : 0;
+    if (*pnumber == 0 || *end) {
         *pfault = apr_psprintf(p, "%s does not name a generation", link);
         return NULL;
     }
     return apr_pstrcat(p, dir, "/", name, NULL);
 }
 
-/* Add the pair of id to files if it is sound. */
-static void pair_add(files_t *files, const char *id, server_rec *s,
-                     apr_pool_t *p)
+/* Add the pair of a certificate to files if it is sound. */
+static void pair_add(files_t *files, acme_certificate_t *certificate,
+                     server_rec *s, apr_pool_t *p)
 {
-    const char *cert, *key, *fault;
-    const char *dir = generation_read(&fault, id, p);
+    const char *cert, *key, *fault, *id = certificate->id;
+    uint64_t number;
+    const char *dir = generation_read(&number, &fault, id, p);
 
     if (dir) {
         cert = apr_pstrcat(p, dir, "/fullchain.pem", NULL);
@@ -226,6 +230,7 @@ static void pair_add(files_t *files, const char *id, server_rec *s,
         if (!fault) {
             APR_ARRAY_PUSH(files->certs, const char *) = cert;
             APR_ARRAY_PUSH(files->keys, const char *) = key;
+            certificate->loaded = number;
         }
     }
     if (fault && !present->quiet) {
@@ -239,7 +244,7 @@ static void pair_add(files_t *files, const char *id, server_rec *s,
 static files_t *domain_files(const acme_domain_t *domain, server_rec *s)
 {
     apr_pool_t *p = present->pconf;
-    const apr_array_header_t *types = acme_domain_keys(domain);
+    const apr_array_header_t *all = domain->certificates;
     files_t *files = apr_hash_get(present->domains, &domain, sizeof(domain));
     int i;
 
@@ -247,18 +252,13 @@ static files_t *domain_files(const acme_domain_t *domain, server_rec *s)
         return files;
     }
     files = apr_palloc(p, sizeof(*files));
-    files->certs = apr_array_make(p, types->nelts, sizeof(const char *));
-    files->keys = apr_array_make(p, types->nelts, sizeof(const char *));
+    files->certs = apr_array_make(p, all->nelts, sizeof(const char *));
+    files->keys = apr_array_make(p, all->nelts, sizeof(const char *));
     apr_hash_set(present->domains,
                  apr_pmemdup(p, &domain, sizeof(domain)), sizeof(domain),
                  files);
-    for (i = 0; i < types->nelts && present->store_usable; i++) {
-        char *type = apr_pstrdup(p, APR_ARRAY_IDX(types, i, const char *));
-
-        ap_str_tolower(type);
-        pair_add(files, i == 0 ? domain->name
-                               : apr_pstrcat(p, domain->name, "~", type, NULL),
-                 s, p);
+    for (i = 0; i < all->nelts && present->store_usable; i++) {
+        pair_add(files, APR_ARRAY_IDX(all, i, acme_certificate_t *), s, p);
     }
     return files;
 }
@@ -331,6 +331,7 @@ static int add_cert_files(server_rec *s, apr_pool_t *p,
     if (files->certs->nelts > 0) {
         apr_array_cat(cert_files, files->certs);
         apr_array_cat(key_files, files->keys);
+        acme_server_conf(s)->managed = 1;
         return OK;
     }
     standin = standin_path();
@@ -339,14 +340,14 @@ static int add_cert_files(server_rec *s, apr_pool_t *p,
     }
     APR_ARRAY_PUSH(cert_files, const char *) = standin;
     APR_ARRAY_PUSH(key_files, const char *) = standin;
+    acme_server_conf(s)->managed = 1;
     acme_server_conf(s)->standin = 1;
     standins++;
     acme_answers++;
     return OK;
 }
 
-/* 1 if a virtual host depends on the domain for its certificate. */
-static server_rec *domain_user(const acme_domain_t *domain)
+server_rec *acme_domain_user(const acme_domain_t *domain)
 {
     int i;
 
@@ -370,7 +371,7 @@ apr_status_t acme_cert_files_start(server_rec *s, apr_pool_t *pconf)
     present_make(s, pconf);
     for (i = 0; i < domains->nelts; i++) {
         acme_domain_t *domain = APR_ARRAY_IDX(domains, i, acme_domain_t *);
-        server_rec *user = domain_user(domain);
+        server_rec *user = acme_domain_user(domain);
 
         if (user && domain_files(domain, user)->certs->nelts == 0) {
             first = first ? first : domain->name;
@@ -400,9 +401,10 @@ static int error_document_set(request_rec *r, int status)
 }
 
 /*
- * A host with the stand-in has nothing to say in earnest. http01.c comes
- * first, so challenges are answered; an ErrorDocument of the admin's is
- * reached by an internal redirect, which must pass.
+ * A host with the stand-in has nothing to say in earnest until its first
+ * certificate comes. http01.c is asked first, so challenges are answered; an
+ * ErrorDocument of the admin's is reached by an internal redirect, which
+ * must pass.
  */
 int acme_standin_handle(request_rec *r, int lookup)
 {
@@ -421,7 +423,8 @@ int acme_standin_handle(request_rec *r, int lookup)
 
 int acme_server_standin(server_rec *s)
 {
-    return standins && acme_server_conf(s)->standin;
+    return standins && acme_server_conf(s)->standin
+        && !acme_domain_swapped(acme_server_domain(s));
 }
 
 void acme_cert_files_register(apr_pool_t *p)

@@ -610,7 +610,11 @@ static void servers_resolve(resolver_t *r)
         server_warn(r, APR_ARRAY_IDX(hosts, i, server_rec *));
     }
     for (i = 0; i < r->state->domains->nelts; i++) {
-        domain_warn(r, APR_ARRAY_IDX(r->state->domains, i, acme_domain_t *));
+        acme_domain_t *domain = APR_ARRAY_IDX(r->state->domains, i,
+                                              acme_domain_t *);
+
+        domain->certificates = acme_certificates_make(domain, r->pconf);
+        domain_warn(r, domain);
     }
 }
 

@@ -42,15 +42,20 @@ apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf)
     apr_status_t rv;
 
     if (state->domains->nelts == 0) {
+        live_parent_remove(path);
         return APR_SUCCESS;
     }
-    rv = live_parent_open(&state->live, path, state->names, &error, pconf);
+    rv = live_parent_open(&state->live, path, state->names,
+                          acme_certificates_ids(pconf), &error, pconf);
     if (rv != APR_SUCCESS) {
         state->live = NULL;
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,
-                     "ACME0200: challenges will not be answered: %s", error);
+                     "ACME0200: challenges will not be answered, and new "
+                     "certificates need a restart: %s", error);
+        return rv;
     }
-    return rv;
+    acme_certificates_place(state->live);
+    return APR_SUCCESS;
 }
 
 /* 0 for nearly every request of a server's life: the cost of the module. */

@@ -26,16 +26,6 @@
 #define LIVE_LOCK_WAIT apr_time_from_sec(2)
 #define LIVE_LOCK_STEP 1000      /* µs between two tries */
 
-struct live_t {
-    live_segment_t seg;          /* its fd is closed; the map is PROT_READ */
-    pid_t parent;                /* who unmaps it */
-};
-
-struct live_writer_t {
-    live_segment_t seg;
-    const char *path;
-};
-
 /* ----------------------------------------------------------------- files */
 
 static void segment_unlock(const live_segment_t *seg)
@@ -84,7 +74,8 @@ static const char *file_fault(const struct stat *st)
     if ((st->st_mode & 07777) != 0600) {
         return "its mode is not 0600";
     }
-    /* 0: a restart replaced it since it was opened; writer_begin sees that. */
+    /* 0: a restart replaced it since it was opened; live_writer_begin sees
+     * that. */
     if (st->st_nlink > 1) {
         return "it has a second name (hard link)";
     }
@@ -106,11 +97,13 @@ static apr_status_t header_check(live_segment_t *seg, off_t file_size)
         || header.capacity < LIVE_CAPACITY_MIN
         || header.capacity > LIVE_CAPACITY_MAX
         || (header.capacity & (header.capacity - 1))
-        || header.size != live_size(header.capacity)
+        || header.slots > LIVE_SLOTS_MAX
+        || header.size != live_size(header.capacity, header.slots)
         || file_size != (off_t)header.size) {
         return APR_EINVAL;
     }
     seg->capacity = header.capacity;
+    seg->slots = header.slots;
     seg->size = header.size;
     return APR_SUCCESS;
 }
@@ -232,28 +225,10 @@ static const char *sentence(apr_status_t rv, const char *path,
 
 /* -------------------------------------------------------- httpd's parent */
 
-static apr_status_t bytes_write(int fd, const void *data, apr_size_t len,
-                                off_t at)
-{
-    const char *next = data;
-
-    while (len > 0) {
-        ssize_t n = pwrite(fd, next, len, at);
-
-        if (n == -1 && errno != EINTR) {
-            return errno;
-        }
-        if (n > 0) {
-            next += n;
-            at += n;
-            len -= (apr_size_t)n;
-        }
-    }
-    return APR_SUCCESS;
-}
-
-/* Header and bits are written, not left as holes: children read them. */
-static apr_status_t file_fill(int fd, uint32_t capacity)
+/* Header, bits and slots are written, not left as holes: children read
+ * them. */
+static apr_status_t file_fill(int fd, uint32_t capacity,
+                              const apr_array_header_t *ids)
 {
     static const unsigned char zeros[4096];
     live_header_t header;
@@ -264,7 +239,8 @@ static apr_status_t file_fill(int fd, uint32_t capacity)
     memcpy(header.magic, LIVE_MAGIC, sizeof(header.magic));
     header.format = LIVE_FORMAT;
     header.capacity = capacity;
-    header.size = live_size(capacity);
+    header.slots = (uint32_t)ids->nelts;
+    header.size = live_size(capacity, header.slots);
     header.generation = (uint64_t)apr_time_now();
 
     if (fchmod(fd, 0600) == -1 || ftruncate(fd, (off_t)header.size) == -1) {
@@ -272,17 +248,21 @@ static apr_status_t file_fill(int fd, uint32_t capacity)
     }
     for (at = 0; at < live_tokens_at(capacity) && rv == APR_SUCCESS;
          at += sizeof(zeros)) {
-        rv = bytes_write(fd, zeros, sizeof(zeros), (off_t)at);
+        rv = live_write(fd, zeros, sizeof(zeros), (off_t)at);
     }
     if (rv == APR_SUCCESS) {
-        rv = bytes_write(fd, &header, sizeof(header), 0);
+        rv = live_slots_write(fd, ids, capacity);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = live_write(fd, &header, sizeof(header), 0);
     }
     return rv;
 }
 
 /* A new file at the temporary name, open and mapped for writing. */
 static apr_status_t segment_make(live_segment_t *seg, const char *temp,
-                                 uint32_t capacity)
+                                 uint32_t capacity,
+                                 const apr_array_header_t *ids)
 {
     const char *fault;
     apr_status_t rv;
@@ -293,7 +273,7 @@ static apr_status_t segment_make(live_segment_t *seg, const char *temp,
     if (seg->fd == -1) {
         return errno;
     }
-    rv = file_fill(seg->fd, capacity);
+    rv = file_fill(seg->fd, capacity, ids);
     if (rv == APR_SUCCESS) {
         rv = segment_check(seg, PROT_READ | PROT_WRITE, &fault);
     }
@@ -305,9 +285,9 @@ static apr_status_t segment_make(live_segment_t *seg, const char *temp,
 }
 
 /*
- * Copy every unexpired token of old into the larger seg, each with its
- * distance from its hash: two that stand in different places of the old
- * table cannot meet in the larger one, so this never runs out of places.
+ * Copy every unexpired token of old into seg, which is no smaller, each with
+ * its distance from its hash: two that stand in different places of the old
+ * table cannot meet in the new one, so this never runs out of places.
  */
 static apr_status_t tokens_carry(const live_segment_t *seg,
                                  const live_segment_t *old)
@@ -333,17 +313,6 @@ static apr_status_t tokens_carry(const live_segment_t *seg,
     return APR_SUCCESS;
 }
 
-static void tokens_sweep(const live_segment_t *seg)
-{
-    apr_time_t now = apr_time_now();
-    live_token_t copy;
-    uint32_t place;
-
-    for (place = 0; place < seg->capacity; place++) {
-        live_place_sweep(&copy, seg, place, now);
-    }
-}
-
 static void generation_raise(const live_segment_t *seg,
                              const live_segment_t *old)
 {
@@ -358,11 +327,13 @@ static void generation_raise(const live_segment_t *seg,
 
 /* Put a file of this capacity at path. old is locked, or NULL. */
 static apr_status_t segment_replace(const char *path, uint32_t capacity,
-                                    const live_segment_t *old, apr_pool_t *pool)
+                                    const apr_array_header_t *ids,
+                                    const live_segment_t *old,
+                                    apr_pool_t *pool)
 {
     const char *temp = apr_psprintf(pool, "%s.%ld", path, (long)getpid());
     live_segment_t seg;
-    apr_status_t rv = segment_make(&seg, temp, capacity);
+    apr_status_t rv = segment_make(&seg, temp, capacity, ids);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -381,30 +352,34 @@ static apr_status_t segment_replace(const char *path, uint32_t capacity,
     return rv;
 }
 
-/* Bring the file at path up to date, whatever is there now. */
-static apr_status_t parent_prepare(const char *path, apr_size_t tokens,
+/* Put a new file at path, whatever is there now. */
+static apr_status_t parent_prepare(const char *path, uint32_t capacity,
+                                   const apr_array_header_t *ids,
                                    const char **pfault, apr_pool_t *pool)
 {
-    uint32_t capacity = live_capacity(tokens);
     live_segment_t old;
     apr_status_t rv = segment_open(&old, path, PROT_READ | PROT_WRITE,
                                    pfault);
 
     if (rv == APR_ENOENT || rv == APR_EINVAL) {
-        return segment_replace(path, capacity, NULL, pool);
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = segment_lock(&old);
-    if (rv == APR_SUCCESS && old.capacity < capacity) {
-        rv = segment_replace(path, capacity, &old, pool);
+        rv = segment_replace(path, capacity, ids, NULL, pool);
     }
     else if (rv == APR_SUCCESS) {
-        tokens_sweep(&old);
-        generation_raise(&old, NULL);
+        /* Never fewer places: tokens_carry depends on it. A writer that
+         * does not go on loses its tokens, not httpd its start. */
+        int locked = segment_lock(&old) == APR_SUCCESS;
+
+        rv = segment_replace(path, old.capacity > capacity ? old.capacity
+                                                           : capacity,
+                             ids, locked ? &old : NULL, pool);
+        segment_close(&old);
     }
-    segment_close(&old);
+    else {
+        return rv;
+    }
+    if (rv != APR_SUCCESS) {
+        live_parent_remove(path);
+    }
     return rv;
 }
 
@@ -422,13 +397,21 @@ static apr_status_t live_cleanup(void *data)
     return APR_SUCCESS;
 }
 
+void live_parent_remove(const char *path)
+{
+    /* Fails where there is none, and that is what is wanted. */
+    (void)unlink(path);
+}
+
 apr_status_t live_parent_open(live_t **plive, const char *path,
-                              apr_size_t tokens, const char **perror,
-                              apr_pool_t *pool)
+                              apr_size_t tokens,
+                              const apr_array_header_t *ids,
+                              const char **perror, apr_pool_t *pool)
 {
     live_t *live = apr_pcalloc(pool, sizeof(*live));
     const char *fault = NULL;
-    apr_status_t rv = parent_prepare(path, tokens, &fault, pool);
+    apr_status_t rv = parent_prepare(path, live_capacity(tokens),
+                                     live_ids_sort(ids, pool), &fault, pool);
 
     if (rv == APR_SUCCESS) {
         rv = segment_open(&live->seg, path, PROT_READ, &fault);
@@ -509,7 +492,7 @@ static apr_status_t writer_lock(live_writer_t *writer, const char **pfault)
  * the open and the lock, so look again once the lock is held: the parent
  * replaces a file only while it holds the old one's lock.
  */
-static apr_status_t writer_begin(live_writer_t *writer, const char **pfault)
+apr_status_t live_writer_begin(live_writer_t *writer, const char **pfault)
 {
     int i;
 
@@ -524,7 +507,7 @@ static apr_status_t writer_begin(live_writer_t *writer, const char **pfault)
     return APR_TIMEUP;
 }
 
-static void writer_end(live_writer_t *writer)
+void live_writer_end(live_writer_t *writer)
 {
     segment_unlock(&writer->seg);
 }
@@ -540,12 +523,12 @@ apr_status_t live_writer_open(live_writer_t **pwriter, const char *path,
     writer->path = apr_pstrdup(pool, path);
     apr_pool_cleanup_register(pool, &writer->seg, segment_cleanup,
                               apr_pool_cleanup_null);
-    rv = writer_begin(writer, &fault);
+    rv = live_writer_begin(writer, &fault);
     if (rv != APR_SUCCESS) {
         *perror = sentence(rv, path, fault, pool);
         return rv;
     }
-    writer_end(writer);
+    live_writer_end(writer);
     *pwriter = writer;
     return APR_SUCCESS;
 }
@@ -583,7 +566,7 @@ apr_status_t live_writer_token_put(live_writer_t *writer, const char *token,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = writer_begin(writer, &fault);
+    rv = live_writer_begin(writer, &fault);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -593,7 +576,7 @@ apr_status_t live_writer_token_put(live_writer_t *writer, const char *token,
     }
     rv = place == LIVE_NO_PLACE ? APR_ENOSPC
                                 : live_place_fill(&writer->seg, place, &value);
-    writer_end(writer);
+    live_writer_end(writer);
     return rv;
 }
 
@@ -608,7 +591,7 @@ apr_status_t live_writer_token_remove(live_writer_t *writer,
     if (!live_token_valid(token, len)) {
         return APR_EINVAL;
     }
-    rv = writer_begin(writer, &fault);
+    rv = live_writer_begin(writer, &fault);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -616,7 +599,7 @@ apr_status_t live_writer_token_remove(live_writer_t *writer,
     if (place != LIVE_NO_PLACE) {
         live_place_clear(&writer->seg, place);
     }
-    writer_end(writer);
+    live_writer_end(writer);
     return APR_SUCCESS;
 }
 
@@ -625,11 +608,11 @@ uint64_t live_writer_generation(live_writer_t *writer)
     const char *fault;
     uint64_t generation;
 
-    if (writer_begin(writer, &fault) != APR_SUCCESS) {
+    if (live_writer_begin(writer, &fault) != APR_SUCCESS) {
         return 0;
     }
     generation = __atomic_load_n(&live_header(&writer->seg)->generation,
                                  __ATOMIC_ACQUIRE);
-    writer_end(writer);
+    live_writer_end(writer);
     return generation;
 }

@@ -39,10 +39,27 @@ apr_size_t live_tokens_at(uint32_t capacity)
     return LIVE_BITS_AT + (bits + 4095) / 4096 * 4096;
 }
 
-apr_size_t live_size(uint32_t capacity)
+static apr_size_t page_up(apr_size_t at)
 {
-    return live_tokens_at(capacity)
-        + (apr_size_t)capacity * sizeof(live_token_t);
+    return (at + 4095) / 4096 * 4096;
+}
+
+apr_size_t live_slots_at(uint32_t capacity)
+{
+    return page_up(live_tokens_at(capacity)
+                   + (apr_size_t)capacity * sizeof(live_token_t));
+}
+
+apr_size_t live_pairs_at(uint32_t capacity, uint32_t slots)
+{
+    return page_up(live_slots_at(capacity)
+                   + (apr_size_t)slots * sizeof(live_slot_t));
+}
+
+apr_size_t live_size(uint32_t capacity, uint32_t slots)
+{
+    return live_pairs_at(capacity, slots)
+        + (apr_size_t)slots * sizeof(live_pair_t);
 }
 
 /* Twice the tokens, so that windows fill up only by wild chance. */
@@ -254,14 +271,11 @@ uint32_t live_window_find(uint32_t *pfree, const live_segment_t *seg,
     return found;
 }
 
-/*
- * Make sure that storing into a place cannot fail: on a full disk a store
- * into a hole is SIGBUS, while this is an error to report.
- */
-static apr_status_t place_allocate(const live_segment_t *seg, uint32_t place)
+apr_status_t live_allocate(const live_segment_t *seg, const void *at,
+                           apr_size_t len)
 {
-    off_t at = (off_t)((unsigned char *)live_entry(seg, place) - seg->map);
-    int rc = posix_fallocate(seg->fd, at, sizeof(live_token_t));
+    off_t offset = (off_t)((const unsigned char *)at - seg->map);
+    int rc = posix_fallocate(seg->fd, offset, (off_t)len);
 
     /* A file system that knows no holes has nothing to allocate. */
     return rc == EOPNOTSUPP || rc == EINVAL ? APR_SUCCESS : rc;
@@ -270,10 +284,11 @@ static apr_status_t place_allocate(const live_segment_t *seg, uint32_t place)
 apr_status_t live_place_fill(const live_segment_t *seg, uint32_t place,
                                const live_token_t *value)
 {
-    apr_status_t rv = place_allocate(seg, place);
+    live_token_t *entry = live_entry(seg, place);
+    apr_status_t rv = live_allocate(seg, entry, sizeof(*entry));
 
     if (rv == APR_SUCCESS) {
-        entry_write(live_entry(seg, place), value);
+        entry_write(entry, value);
         bit_set(seg, place);
     }
     return rv;

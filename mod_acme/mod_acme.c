@@ -59,6 +59,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(post_config, NULL, before_ssl, APR_HOOK_MIDDLE);
     acme_http01_register(p);
     acme_cert_files_register(p);
+    acme_cert_swap_register(p);
     acme_manager_register(p);
 }
 

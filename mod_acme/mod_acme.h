@@ -21,13 +21,18 @@
 #include <httpd.h>
 #include <http_config.h>
 
+#include <apr_hash.h>
 #include <apr_pools.h>
 #include <apr_tables.h>
 
+#include <openssl/ssl.h>
+
 #include "acme_live.h"
+#include "cert_cache.h"
 
 #define ACME_NAMES_WARN  100   /**< public CAs refuse more in a certificate */
 #define ACME_NAMES_MAX   1000
+#define ACME_KEYS_MAX    5    /**< key types that ACMEPrivateKeys knows */
 #define ACME_LIVE_NAME   "acme-live"  /**< in httpd's runtime directory */
 
 extern module AP_MODULE_DECLARE_DATA acme_module;
@@ -77,7 +82,19 @@ typedef struct acme_settings_t {
     acme_require_t require_https;
 } acme_settings_t;
 
-/** One managed certificate. */
+/** A certificate of a domain: one for each of its key types. */
+typedef struct acme_certificate_t {
+    const char *id;              /**< in the store: the domain's name, or
+                                      NAME~TYPE for further types */
+    const char *key_type;        /**< "P-256", ... */
+    uint32_t slot;               /**< in the live segment; LIVE_NO_SLOT:
+                                      nobody serves it */
+    uint64_t loaded;             /**< the store's generation of it that
+                                      mod_ssl was given; 0: none */
+    acme_cached_t cached;        /**< this process's; by cert_cache.h */
+} acme_certificate_t;
+
+/** One managed domain. */
 typedef struct acme_domain_t {
     const char *name;            /**< the first of names */
     apr_array_header_t *names;   /**< of const char *: lower case, each once,
@@ -90,6 +107,8 @@ typedef struct acme_domain_t {
                                       names or hold the ACMEDomain; the main
                                       server first, then in the order of
                                       definition; perhaps empty */
+    apr_array_header_t *certificates;  /**< of acme_certificate_t *: one for
+                                      each of acme_domain_keys, in order */
 } acme_domain_t;
 
 /** One ACMEDomain as written, before resolution. */
@@ -115,6 +134,8 @@ typedef struct acme_server_conf_t {
     apr_array_header_t *claimed; /**< of acme_domain_t *: whose ACMEDomain
                                       stands in the host; NULL: none */
     acme_domain_t *domain;       /**< whose certificate it uses or NULL */
+    int managed;                 /**< 1: mod_ssl has its certificates from
+                                      us; set by cert_files.c */
     int standin;                 /**< 1: mod_ssl has the stand-in for it;
                                       set by cert_files.c */
 } acme_server_conf_t;
@@ -128,6 +149,8 @@ typedef struct acme_state_t {
     apr_size_t names;            /**< of all domains together */
     acme_claim_t *section;       /**< the <ACMEDomain> being read or NULL */
     live_t *live;                /**< set by acme_http01_start or NULL */
+    apr_hash_t *hosts;           /**< of cert_swap.c: SSL_CTX * -> host; NULL:
+                                      none */
 } acme_state_t;
 
 /* ------------------------------------------------- config.c: the records */
@@ -265,6 +288,29 @@ const char *acme_mail_uri(const char *text, apr_pool_t *p);
 int acme_domains_resolve(apr_pool_t *pconf, apr_pool_t *ptemp,
                          server_rec *s);
 
+/* --------------------------------------------------------- cert_swap.c */
+
+/** The certificates of a domain, in pconf: one for each key type. */
+apr_array_header_t *acme_certificates_make(const acme_domain_t *domain,
+                                           apr_pool_t *pconf);
+
+/** The ids of all certificates that a virtual host serves, in p. */
+apr_array_header_t *acme_certificates_ids(apr_pool_t *p);
+
+/** Give each certificate its slot in the new segment; post_config. */
+void acme_certificates_place(const live_t *live);
+
+/** 1 if a certificate of domain came since httpd's (re)start and can be
+ *  served. Called in children. */
+int acme_domain_swapped(const acme_domain_t *domain);
+
+/** mod_ssl's SSL of a client's connection; NULL without TLS or after a
+ *  handshake that failed. Valid from the hook pre_handshake on. */
+SSL *acme_conn_ssl(conn_rec *c);
+
+/** Register the hooks that let virtual hosts serve what is in their slots. */
+void acme_cert_swap_register(apr_pool_t *p);
+
 /* ------------------------------------------------------------ dump.c */
 
 /** test_config: with -D DUMP_ACME, print the configuration as JSON. */
@@ -321,8 +367,12 @@ apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf);
  */
 int acme_standin_handle(request_rec *r, int lookup);
 
-/** 1 if s is served with the stand-in, so that a client finds nothing. */
+/** 1 if s is served with the stand-in, so that a client finds nothing, and
+ *  no certificate has come since. Called in children. */
 int acme_server_standin(server_rec *s);
+
+/** A virtual host that depends on domain for its certificate, or NULL. */
+server_rec *acme_domain_user(const acme_domain_t *domain);
 
 /** Register the hooks that hand certificate files to mod_ssl. */
 void acme_cert_files_register(apr_pool_t *p);

@@ -1,13 +1,16 @@
 /*
- * live_put: put or remove challenge tokens of a live segment by hand, for
- * the tests.
+ * live_put: put challenge tokens and certificates into a live segment by
+ * hand, for the tests.
  *
  *   live_put SEGMENT put TOKEN KEYAUTH SECONDS
  *   live_put SEGMENT remove TOKEN
  *   live_put SEGMENT generation
- *   live_put SEGMENT many COUNT SECONDS     tokens token-0000000000000000 ...
+ *   live_put SEGMENT many COUNT SECONDS     token-0000000000000000 ...
+ *   live_put SEGMENT cert ID GENERATION CHAIN KEY
+ *   live_put SEGMENT flip ID USEC CHAIN KEY CHAIN KEY     two for ever
  *
- * SECONDS until it expires; negative: it has expired already.
+ * CHAIN and KEY: files. SECONDS until it expires; negative: it has expired
+ * already.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,8 @@
 #include <apr_strings.h>
 
 #include "acme_live.h"
+
+#define TEXT_MAX (64 * 1024)
 
 static apr_time_t until(const char *seconds)
 {
@@ -39,7 +44,53 @@ static apr_status_t put_many(live_writer_t *writer, const char *count,
     return rv;
 }
 
-static int act(live_writer_t *writer, int argc, const char *const *argv)
+/* The text of a file, whatever is in it. */
+static const char *text_of(const char *file, apr_pool_t *pool)
+{
+    char *text = apr_pcalloc(pool, TEXT_MAX + 1);
+    FILE *in = fopen(file, "r");
+
+    if (!in) {
+        return "";
+    }
+    text[fread(text, 1, TEXT_MAX, in)] = '\0';
+    fclose(in);
+    return text;
+}
+
+static apr_status_t put_certificate(live_writer_t *writer,
+                                    const char *const *argv,
+                                    apr_pool_t *pool)
+{
+    return live_writer_certificate_put(writer, argv[3],
+                                       strtoull(argv[4], NULL, 10),
+                                       text_of(argv[5], pool),
+                                       text_of(argv[6], pool),
+                                       until("3600"));
+}
+
+/* Two certificates in turn, until this process is ended. */
+static apr_status_t flip(live_writer_t *writer, const char *const *argv,
+                         apr_pool_t *pool)
+{
+    const char *text[4];
+    apr_status_t rv = APR_SUCCESS;
+    uint64_t n;
+
+    for (n = 0; n < 4; n++) {
+        text[n] = text_of(argv[5 + n], pool);
+    }
+    for (n = 0; rv == APR_SUCCESS; n++) {
+        rv = live_writer_certificate_put(writer, argv[3], n + 1,
+                                         text[n % 2 * 2], text[n % 2 * 2 + 1],
+                                         until("3600"));
+        apr_sleep(strtol(argv[4], NULL, 10));
+    }
+    return rv;
+}
+
+static int act(live_writer_t *writer, int argc, const char *const *argv,
+               apr_pool_t *pool)
 {
     apr_status_t rv = APR_EINVAL;
     char buf[120];
@@ -52,6 +103,12 @@ static int act(live_writer_t *writer, int argc, const char *const *argv)
     }
     else if (argc == 5 && !strcmp(argv[2], "many")) {
         rv = put_many(writer, argv[3], argv[4]);
+    }
+    else if (argc == 7 && !strcmp(argv[2], "cert")) {
+        rv = put_certificate(writer, argv, pool);
+    }
+    else if (argc == 9 && !strcmp(argv[2], "flip")) {
+        rv = flip(writer, argv, pool);
     }
     else if (argc == 3 && !strcmp(argv[2], "generation")) {
         printf("%" APR_UINT64_T_FMT "\n", live_writer_generation(writer));
@@ -74,14 +131,14 @@ int main(int argc, const char *const *argv)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     if (argc < 3) {
-        fprintf(stderr, "usage: live_put SEGMENT put|remove|many|generation"
-                " ...\n");
+        fprintf(stderr, "usage: live_put SEGMENT put|remove|many|cert|flip|"
+                "generation ...\n");
     }
     else if (live_writer_open(&writer, argv[1], &error, pool)) {
         fprintf(stderr, "live_put: %s\n", error);
     }
     else {
-        status = act(writer, argc, argv);
+        status = act(writer, argc, argv, pool);
     }
     apr_pool_destroy(pool);
     apr_terminate();

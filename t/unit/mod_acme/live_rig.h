@@ -27,6 +27,7 @@ static const char *path;
 static const char *error;
 static live_t *live;
 static live_writer_t *writer;
+static const apr_array_header_t *ids;   /* what the next start serves */
 
 static inline void live_setup(void)
 {
@@ -35,6 +36,7 @@ static inline void live_setup(void)
     ck_assert_ptr_nonnull(mkdtemp(dir));
     path = apr_pstrcat(pool, dir, "/acme-live", NULL);
     error = NULL;
+    ids = NULL;
 }
 
 static inline void live_teardown(void)
@@ -55,7 +57,7 @@ static inline apr_time_t later(void)
 /* httpd starts with room for so many tokens; acmectl opens the segment. */
 static inline void start(apr_size_t tokens)
 {
-    apr_status_t rv = live_parent_open(&live, path, tokens, &error, pool);
+    apr_status_t rv = live_parent_open(&live, path, tokens, ids, &error, pool);
 
     ck_assert_msg(rv == APR_SUCCESS, "%d: %s", (int)rv, error);
     rv = live_writer_open(&writer, path, &error, pool);
@@ -108,6 +110,7 @@ static inline live_segment_t raw(void)
                    seg.fd, 0);
     ck_assert_ptr_ne(seg.map, MAP_FAILED);
     seg.capacity = live_header(&seg)->capacity;
+    seg.slots = live_header(&seg)->slots;
     return seg;
 }
 

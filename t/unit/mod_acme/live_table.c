@@ -308,8 +308,8 @@ START_TEST(writers_follow_restarts)
         stress_writer(0);
     }
     for (tokens = 64; tokens <= 65536; tokens *= 2) {
-        ck_assert_int_eq(live_parent_open(&live, path, tokens, &error, pool),
-                         APR_SUCCESS);
+        ck_assert_int_eq(live_parent_open(&live, path, tokens, ids, &error,
+                                          pool), APR_SUCCESS);
         put(nth((unsigned int)tokens));
         ck_assert_uint_ne(get(nth((unsigned int)tokens)), 0);
     }
