@@ -47,18 +47,24 @@ ACME_TEST_NAME=env.test
 export ACME_TEST_NAME
 exec $binary "\$@"
 END
+# httpd runs with an older configuration, so that it has to be restarted.
+my $config = $httpd->{text};
+$httpd->write_config($config =~ s/^ACMEDomain.*/ACMEDomain old.test/mr
+                     =~ s{<VirtualHost.*</VirtualHost>}{}sr);
 $httpd->start;
+$httpd->write_config($config);
 
 my @args = ('-d', $httpd->root, '-f', $httpd->config, 'issue', 'env.test');
 my $r = $rig->acmectl(['--httpd', $binary, @args]);
 is $r->{status}, 4, 'without the environment httpd refuses';
 like $r->{err}, qr/ACME_TEST_NAME/, '... and says which variable it misses';
 
-my $pid = $httpd->pid;
+my ($pid, $restarts) = ($httpd->pid, $httpd->restarts);
 $r = $rig->acmectl(['--httpd', $ctl, @args]);
 is $r->{status}, 0, 'through apachectl the certificate is issued'
     or diag $r->{out}, $r->{err};
-is $httpd->pid, $pid, 'httpd restarted gracefully';
+is $httpd->pid, $pid, 'httpd is the same';
+is $httpd->restarts, $restarts + 1, 'restarted gracefully';
 is $httpd->get_tls('env.test', '/index.html', ca => $ca->roots_file)
     ->{status}, 200, 'and serves it';
 

@@ -1,5 +1,6 @@
 /*
- * orders.c: order certificates, record how it went, activate them.
+ * orders.c: order certificates, record how it went, see that httpd serves
+ * them.
  */
 #include <string.h>
 
@@ -20,7 +21,8 @@ typedef struct run_t {
     json_t *ledger;
     keeper_t *keeper;
     int issued;                        /**< certificates new in the store */
-    int in_use;                        /**< … that a virtual host serves */
+    int waiting;                       /**< … that a virtual host serves
+                                            when httpd has been restarted */
     int asked;                         /**< results added */
     int failed;
     acme_err_t first;                  /**< the first failure */
@@ -155,7 +157,7 @@ static void plan_order(run_t *run, const cmd_order_t *order,
     add_order(run, order, ca);
 }
 
-/** 1 if httpd serves the certificate, so that it must be told of it. */
+/** 1 if httpd serves the certificate, as it is configured now. */
 static int is_served(cmd_t *cmd, const cmd_certificate_t *c)
 {
     json_t *users = cmd_domain_users(cmd, c->domain);
@@ -170,7 +172,8 @@ static void collect_one(run_t *run, int job)
     cmd_t *cmd = run->cmd;
     const cmd_certificate_t *c = APR_ARRAY_IDX(run->certificates, job,
                                                const cmd_certificate_t *);
-    const acme_result_t *result = &keeper_outcome(run->keeper, job)->result;
+    const keeper_outcome_t *outcome = keeper_outcome(run->keeper, job);
+    const acme_result_t *result = &outcome->result;
 
     if (!cmd->options.dry_run
         && (result->err.status == APR_SUCCESS || !worker_stopped())) {
@@ -186,7 +189,7 @@ static void collect_one(run_t *run, int job)
     cmd_result_add(cmd, c, "issued", NULL, result);
     if (!cmd->options.dry_run) {
         run->issued++;
-        run->in_use += is_served(cmd, c);
+        run->waiting += !outcome->live && is_served(cmd, c);
     }
 }
 
@@ -217,7 +220,9 @@ static void run_plan(run_t *run)
     }
 }
 
-/** Serve what is new: one graceful restart for the whole run. */
+/** Serve what is new. The httpd that runs does already, but for what its
+ *  configuration did not have when it started: for that one graceful
+ *  restart, for the whole run. */
 static void activate(run_t *run)
 {
     cmd_t *cmd = run->cmd;
@@ -228,7 +233,7 @@ static void activate(run_t *run)
     if (run->issued) {
         json_object_set_new(cmd->result, "changed", json_true());
     }
-    if (!run->in_use) {
+    if (!run->waiting) {
         return;
     }
     display_progress(cmd->display, "httpd", "restarting gracefully");

@@ -69,6 +69,20 @@ static apr_status_t current_folder(const char **pfolder,
     return APR_SUCCESS;
 }
 
+apr_status_t store_certificate_generation(unsigned long *pnumber,
+                                          const store_t *store,
+                                          const char *id, acme_err_t *err,
+                                          apr_pool_t *scratch_pool)
+{
+    const char *folder;
+    apr_status_t rv = current_folder(&folder, store, id, err, scratch_pool);
+
+    if (rv == APR_SUCCESS) {
+        *pnumber = strtoul(strrchr(folder, '/') + 1, NULL, 10);
+    }
+    return rv;
+}
+
 static apr_status_t read_meta(json_t **pmeta, const char *folder,
                               acme_err_t *err, apr_pool_t *pool)
 {

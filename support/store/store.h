@@ -114,6 +114,13 @@ apr_status_t store_certificate_write(store_t *store, const char *id,
                                      acme_err_t *err,
                                      apr_pool_t *scratch_pool);
 
+/** The number of the current generation. @return APR_ENOENT if there is
+ *  none */
+apr_status_t store_certificate_generation(unsigned long *pnumber,
+                                          const store_t *store,
+                                          const char *id, acme_err_t *err,
+                                          apr_pool_t *scratch_pool);
+
 /** Replace the current generation's meta.json. */
 apr_status_t store_certificate_meta_write(store_t *store, const char *id,
                                           const json_t *meta,

@@ -10,6 +10,7 @@
  *                         tokens of their alphabet and not for ever
  *   keeper_save.c         only what has its shape
  *   keeper_certificate.c  only a chain that fits key, names and dates
+ *   keeper_live.c         tells the httpd that runs what is new
  */
 #include <apr_strings.h>
 

@@ -86,6 +86,20 @@ apr_status_t keeper_account_save(acme_host_t *host, int ca,
 apr_status_t keeper_order_save(acme_host_t *host, int job,
                                const json_t *state, acme_err_t *err);
 
+/* --------------------------------------------------------- keeper_live.c */
+
+/** Open the live segment as keeper->live, once.
+ *  @param what  what httpd is to be told of: "the challenge" */
+apr_status_t keeper_live_open(keeper_t *keeper, const char *what,
+                              acme_err_t *err);
+
+/** Let httpd serve the certificate that job has just stored, from now on if
+ *  it can: sets the outcome's live. Failing is no fault, httpd reads the
+ *  store when it is restarted.
+ *  @param leaf  the certificate */
+void keeper_live_serve(keeper_t *keeper, int job, const crypto_cert_t *leaf,
+                       apr_pool_t *scratch_pool);
+
 /* -------------------------------------------------- keeper_certificate.c */
 
 /** acme_host_t.certificate_save: a chain that fits key, names, dates. */

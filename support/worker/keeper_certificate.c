@@ -1,5 +1,5 @@
 /*
- * keeper_certificate.c: check a chain and keep it.
+ * keeper_certificate.c: check a chain, keep it, tell httpd.
  */
 #include <apr_strings.h>
 
@@ -156,6 +156,10 @@ apr_status_t keeper_certificate_save(acme_host_t *host, int job,
     }
     else if (!keeper->options.jobs[job].dry_run) {
         rv = save_chain(keeper, job, certs, key_pem, err, pool);
+        if (rv == APR_SUCCESS && key_pem) {
+            keeper_live_serve(keeper, job,
+                              APR_ARRAY_IDX(certs, 0, crypto_cert_t *), pool);
+        }
     }
     apr_pool_destroy(pool);
     return rv;

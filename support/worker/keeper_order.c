@@ -113,34 +113,6 @@ static int names_hold(const apr_array_header_t *names, const char *name)
     return 0;
 }
 
-static apr_status_t open_live(keeper_t *keeper, acme_err_t *err)
-{
-    const char *reason = NULL;
-    apr_pool_t *pool;
-    apr_status_t rv;
-
-    if (keeper->live) {
-        return APR_SUCCESS;
-    }
-    if (!keeper->options.live) {
-        return base_err_set(err, APR_ENOENT, BASE_EXIT_FAILED,
-                            "there is no live segment to answer challenges "
-                            "with; start httpd");
-    }
-    apr_pool_create(&pool, keeper->pool);
-    rv = live_writer_open(&keeper->live, keeper->options.live, &reason,
-                          pool);
-    if (rv != APR_SUCCESS) {
-        base_err_set(err, rv, BASE_EXIT_FAILED,
-                     "httpd cannot be told of the challenge: %s; start "
-                     "httpd with mod_acme loaded",
-                     reason ? reason : keeper->options.live);
-        keeper->live = NULL;
-        apr_pool_destroy(pool);
-    }
-    return rv;
-}
-
 /** The time until which a token is served: not for ever, whatever the
  *  worker says. */
 static apr_time_t serve_until(const keeper_t *keeper, apr_time_t expires)
@@ -172,7 +144,7 @@ apr_status_t keeper_challenge_put(acme_host_t *host, int job,
     }
     rv = keeper_account(keeper, wj->ca, &account, err);
     if (rv == APR_SUCCESS) {
-        rv = open_live(keeper, err);
+        rv = keeper_live_open(keeper, "the challenge", err);
     }
     if (rv != APR_SUCCESS) {
         return rv;

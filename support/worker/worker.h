@@ -93,6 +93,9 @@ typedef struct keeper_job_t {
 typedef struct keeper_outcome_t {
     int done;                        /**< 1: result is set */
     acme_result_t result;
+    int live;                        /**< 1: the httpd that runs serves the
+                                          certificate; 0: it does when it
+                                          has been restarted */
 } keeper_outcome_t;
 
 /** What a keeper needs. Borrowed. */

@@ -50,6 +50,26 @@ START_TEST(certificate_is_kept)
 }
 END_TEST
 
+/* Generations are numbered from 1; before the first there is none. */
+START_TEST(generations_are_numbered)
+{
+    store_certificate_t c = sample("CERT\n");
+    unsigned long number = 0;
+
+    unit_fails(store_certificate_generation(&number, store, "a.test", &err,
+                                            pool), APR_ENOENT, "a.test");
+    base_err_clear(&err);
+    unit_ok(store_certificate_write(store, "a.test", &c, &err, pool));
+    unit_ok(store_certificate_generation(&number, store, "a.test", &err,
+                                         pool));
+    ck_assert_uint_eq(number, 1);
+    unit_ok(store_certificate_write(store, "a.test", &c, &err, pool));
+    unit_ok(store_certificate_generation(&number, store, "a.test", &err,
+                                         pool));
+    ck_assert_uint_eq(number, 2);
+}
+END_TEST
+
 /* A key that is kept elsewhere leaves no file. */
 START_TEST(key_may_be_elsewhere)
 {
@@ -158,6 +178,7 @@ Suite *certificate_suite(void)
 
     tcase_add_test(tc, ids_follow_key_types);
     tcase_add_test(tc, certificate_is_kept);
+    tcase_add_test(tc, generations_are_numbered);
     tcase_add_test(tc, key_may_be_elsewhere);
     tcase_add_test(tc, generations_are_pruned);
     tcase_add_test(tc, unfinished_generation_is_dropped);

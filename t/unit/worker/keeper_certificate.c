@@ -1,6 +1,7 @@
 /*
  * Which chains the keeper keeps, and how.
  */
+#include "acme_live.h"
 #include "desk.h"
 
 static EVP_PKEY *ca_key;
@@ -78,6 +79,91 @@ START_TEST(kept_keys_are_private)
     ck_assert_int_eq(stat(store_certificate_path(store, "n0.example",
                                                  "key.pem", pool), &st), 0);
     ck_assert_int_eq(st.st_mode & 07777, 0600);
+}
+END_TEST
+
+/* ----------------------------------------------------- telling httpd */
+
+static live_t *live;
+
+/* httpd runs with these names in its configuration. */
+static void httpd_serves(const char *id)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(char *));
+    const char *fault = NULL;
+    apr_status_t rv;
+
+    APR_ARRAY_PUSH(ids, const char *) = id;
+    options.live = apr_pstrcat(pool, dir, "/live", NULL);
+    rv = live_parent_open(&live, options.live, 1, ids, &fault, pool);
+    ck_assert_msg(rv == APR_SUCCESS, "%d: %s", (int)rv, fault);
+    restart();
+}
+
+static int is_live(int number)
+{
+    return keeper_outcome(keeper, number)->live;
+}
+
+/* The httpd that runs has what was kept, with the generation's number. */
+START_TEST(kept_chains_are_live)
+{
+    live_certificate_t cert;
+    const char *pem;
+
+    httpd_serves("n0.example");
+    pem = issue(key_of(csr_of(0)), "DNS:n0.example", 0, 0);
+    ck_assert(!is_live(0));
+    unit_ok(save(0, pem));
+    ck_assert(is_live(0));
+    ck_assert_int_eq(live_child_certificate(&cert, live,
+        live_parent_slot(live, "n0.example")), APR_SUCCESS);
+    ck_assert_uint_eq(cert.generation, 1);
+    ck_assert_int_eq(cert.not_after, FIX_NOW
+                     + apr_time_from_sec(FIX_DAY));
+    ck_assert_uint_eq(cert.chain_len, strlen(pem));
+    ck_assert(!memcmp((char *)cert.pem + cert.key_len, pem,
+                      cert.chain_len));
+    ck_assert(!memcmp(cert.pem, kept("n0.example", "key.pem"),
+                      cert.key_len));
+    unit_ok(save(0, pem));
+    live_child_certificate(&cert, live, live_parent_slot(live,
+                                                         "n0.example"));
+    ck_assert_uint_eq(cert.generation, 2);
+}
+END_TEST
+
+/* Where httpd cannot be told, the certificate is kept all the same, and the
+ * outcome says that it has to be restarted. */
+START_TEST(kept_chains_may_wait)
+{
+    const char *pem = issue(key_of(csr_of(0)), "DNS:n0.example", 0, 0);
+
+    unit_ok(save(0, pem));
+    ck_assert_msg(!is_live(0), "no segment in the configuration");
+    httpd_serves("n1.example");
+    unit_ok(save(0, pem));
+    ck_assert_msg(!is_live(0), "a name that httpd does not know");
+    unlink(options.live);
+    restart();
+    unit_ok(save(0, pem));
+    ck_assert_msg(!is_live(0), "no segment");
+    ck_assert_str_eq(kept("n0.example", "fullchain.pem"), pem);
+    ck_assert(exists("domains/n0.example/00000003"));
+}
+END_TEST
+
+/* What does not fit never reaches httpd. */
+START_TEST(other_chains_are_not_live)
+{
+    httpd_serves("n0.example");
+    csr_of(0);
+    ck_assert_int_ne(save(0, issue(fix_evp("P-256", pool), "DNS:n0.example",
+                                   0, 0)), APR_SUCCESS);
+    base_err_clear(&err);
+    ck_assert(!is_live(0));
+    ck_assert_uint_eq(live_child_version(live, live_parent_slot(live,
+                                         "n0.example")), 0);
 }
 END_TEST
 
@@ -189,6 +275,9 @@ Suite *keeper_certificate_suite(void)
 
     tcase_add_test(tc, good_chains_are_kept);
     tcase_add_test(tc, kept_keys_are_private);
+    tcase_add_test(tc, kept_chains_are_live);
+    tcase_add_test(tc, kept_chains_may_wait);
+    tcase_add_test(tc, other_chains_are_not_live);
     tcase_add_test(tc, other_keys_are_not_kept);
     tcase_add_test(tc, other_names_are_not_kept);
     tcase_add_test(tc, other_times_are_not_kept);
