@@ -77,6 +77,9 @@ KeepAliveTimeout 60
     MinSpareThreads 24
     MaxSpareThreads 75
 </IfModule>
+<IfModule mpm_prefork_module>
+    MaxSpareServers 50
+</IfModule>
 SSLSessionCache shmcb:$root/run/sessions(65536)
 Header always set X-Serial "%{SSL_SERVER_M_SERIAL}s"
 Header always set X-Client "%{SSL_CLIENT_S_DN}s"
