@@ -5,41 +5,18 @@
 
 #include "cmd/internal.h"
 
-/** The thumbprint of the account's key (RFC 7638); NULL if it has none. */
-static const char *thumbprint(cmd_t *cmd, const char *ca)
-{
-    const char *text = NULL;
-    acme_err_t ignored = { 0 };
-    crypto_key_t *key;
-    apr_size_t len;
-    char *pem;
-
-    if (store_account_key_read(&pem, &len, cmd->store, ca, &ignored,
-                               cmd->pool) != APR_SUCCESS
-        || crypto_key_read(&key, pem, len, &ignored, cmd->pool)
-           != APR_SUCCESS
-        || crypto_jwk_thumbprint(&text, key, &ignored, cmd->pool)
-           != APR_SUCCESS) {
-        return NULL;
-    }
-    return text;
-}
-
-static json_t *account_json(cmd_t *cmd, const char *ca, json_t *account)
+static json_t *account_json(const char *ca, const json_t *account)
 {
     json_t *contact = json_object_get(account, "contact");
     json_t *url = json_object_get(account, "url");
     const char *status = json_string_value(json_object_get(account,
                                                            "status"));
-    const char *thumb = cmd->store ? thumbprint(cmd, ca) : NULL;
-    json_t *object = json_pack("{s:s, s:s}", "ca", ca, "status",
-                               status ? status : "none");
+    json_t *object = json_pack("{s:s, s:s, s:n}", "ca", ca, "status",
+                               status ? status : "none", "thumbprint");
 
     json_object_set_new(object, "url", url ? json_incref(url) : json_null());
     json_object_set_new(object, "contact", contact ? json_incref(contact)
                                                    : json_array());
-    json_object_set_new(object, "thumbprint", thumb ? json_string(thumb)
-                                                    : json_null());
     return object;
 }
 
@@ -60,7 +37,7 @@ static void add_account(cmd_t *cmd, json_t *accounts, const char *ca)
     if (cmd->store) {
         store_account_read(&account, cmd->store, ca, &ignored, cmd->pool);
     }
-    json_array_append_new(accounts, account_json(cmd, ca, account));
+    json_array_append_new(accounts, account_json(ca, account));
 }
 
 /** Call add for each CA of the configuration. */
@@ -81,7 +58,7 @@ static void each_ca(cmd_t *cmd, json_t *accounts)
 }
 
 /** The accounts of the configuration's CAs and of the store, as they are
- *  now; a new reference. */
+ *  now, without thumbprints; a new reference. */
 static json_t *list(cmd_t *cmd, acme_err_t *err)
 {
     json_t *accounts = json_array();
@@ -96,6 +73,49 @@ static json_t *list(cmd_t *cmd, acme_err_t *err)
         }
     }
     return accounts;
+}
+
+/** The thumbprint of the account's key (RFC 7638); NULL if it has none.
+ *  Lives in pool with the key's text. */
+static const char *thumbprint(const cmd_t *cmd, const char *ca,
+                              apr_pool_t *pool)
+{
+    const char *text = NULL;
+    acme_err_t ignored = { 0 };
+    crypto_key_t *key;
+    apr_size_t len;
+    char *pem;
+
+    if (store_account_key_read(&pem, &len, cmd->store, ca, &ignored, pool)
+        != APR_SUCCESS
+        || crypto_key_read(&key, pem, len, &ignored, pool) != APR_SUCCESS
+        || crypto_jwk_thumbprint(&text, key, &ignored, pool)
+           != APR_SUCCESS) {
+        return NULL;
+    }
+    return text;
+}
+
+/** Fill in the thumbprints. This reads keys, so never before the net worker
+ *  is forked. */
+static void add_thumbprints(cmd_t *cmd, json_t *accounts)
+{
+    apr_pool_t *iterpool;
+    json_t *account;
+    size_t i;
+
+    apr_pool_create(&iterpool, cmd->pool);
+    json_array_foreach(accounts, i, account) {
+        const char *ca = json_string_value(json_object_get(account, "ca"));
+        const char *text;
+
+        apr_pool_clear(iterpool);
+        text = cmd->store ? thumbprint(cmd, ca, iterpool) : NULL;
+        if (text) {
+            json_object_set_new(account, "thumbprint", json_string(text));
+        }
+    }
+    apr_pool_destroy(iterpool);
 }
 
 static void show_progress(void *baton, int job, const char *step)
@@ -190,6 +210,15 @@ static void run(cmd_t *cmd, worker_plan_t *plan)
     json_object_set_new(cmd->result, "accounts", after);
     json_object_set_new(cmd->result, "changed",
                         json_boolean(!json_equal(before, after)));
+    add_thumbprints(cmd, after);
+}
+
+static void show(cmd_t *cmd)
+{
+    json_t *accounts = list(cmd, &cmd->err);
+
+    json_object_set_new(cmd->result, "accounts", accounts);
+    add_thumbprints(cmd, accounts);
 }
 
 void cmd_account(cmd_t *cmd)
@@ -223,7 +252,6 @@ void cmd_account(cmd_t *cmd)
         cmd->store = NULL;
     }
     if (cmd->err.status == APR_SUCCESS) {
-        json_object_set_new(cmd->result, "accounts",
-                            list(cmd, &cmd->err));
+        show(cmd);
     }
 }

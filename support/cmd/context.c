@@ -126,19 +126,19 @@ apr_status_t cmd_activate(cmd_t *cmd)
 void cmd_note(cmd_t *cmd, const char *fmt, ...)
 {
     json_t *notes = json_object_get(cmd->result, "notes");
-    acme_err_t clean = { 0 };
-    char text[1024];
+    char clean[sizeof(cmd->err.message)];
+    const char *text;
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    text = apr_pvsprintf(cmd->pool, fmt, ap);
     va_end(ap);
-    base_err_set(&clean, APR_EGENERAL, BASE_EXIT_OK, "%s", text);
     if (!notes) {
         notes = json_array();
         json_object_set_new(cmd->result, "notes", notes);
     }
-    json_array_append_new(notes, json_string(clean.message));
+    json_array_append_new(notes, json_string(
+        base_clean(clean, sizeof(clean), text)));
 }
 
 json_t *cmd_error_json(const acme_err_t *err)

@@ -191,24 +191,13 @@ static void add_kept(cmd_t *cmd, acme_ca_t *ca)
     }
 }
 
-apr_status_t cmd_plan_ca(cmd_t *cmd, worker_plan_t *plan, const char *url,
-                         const json_t *settings, int *pindex,
-                         acme_err_t *err)
+/** Everything that is known of the CA url. */
+static apr_status_t make_ca(cmd_t *cmd, acme_ca_t *ca, const char *url,
+                            const json_t *settings, acme_err_t *err)
 {
     const char *roots = json_string_value(
         json_object_get(settings, "ca_certificate_file"));
-    acme_ca_t *ca;
-    int i;
 
-    for (i = 0; i < plan->cas->nelts; i++) {
-        ca = &APR_ARRAY_IDX(plan->cas, i, acme_ca_t);
-        if (strcmp(ca->url, url) == 0) {
-            *pindex = i;
-            return APR_SUCCESS;
-        }
-    }
-    *pindex = plan->cas->nelts;
-    ca = apr_array_push(plan->cas);
     memset(ca, 0, sizeof(*ca));
     ca->url = url;
     ca->agreement = json_is_true(json_object_get(settings, "agreement"));
@@ -217,4 +206,26 @@ apr_status_t cmd_plan_ca(cmd_t *cmd, worker_plan_t *plan, const char *url,
     add_kept(cmd, ca);
     return roots ? read_roots(&ca->roots, roots, err, cmd->pool)
                  : APR_SUCCESS;
+}
+
+apr_status_t cmd_plan_ca(cmd_t *cmd, worker_plan_t *plan, const char *url,
+                         const json_t *settings, int *pindex,
+                         acme_err_t *err)
+{
+    acme_ca_t ca;
+    apr_status_t rv;
+    int i;
+
+    for (i = 0; i < plan->cas->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(plan->cas, i, acme_ca_t).url, url) == 0) {
+            *pindex = i;
+            return APR_SUCCESS;
+        }
+    }
+    rv = make_ca(cmd, &ca, url, settings, err);
+    if (rv == APR_SUCCESS) {
+        *pindex = plan->cas->nelts;
+        APR_ARRAY_PUSH(plan->cas, acme_ca_t) = ca;
+    }
+    return rv;
 }

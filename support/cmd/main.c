@@ -52,7 +52,8 @@ static void finish_result(cmd_t *cmd)
         cmd->exit = cmd->err.exit;
         /* On stderr the display says the same. */
         if (strcmp(cmd->log_target, "stderr") != 0) {
-            base_log(BASE_LOG_ERROR, "acmectl %s: %s", cmd->verb,
+            base_log(BASE_LOG_ERROR, "acmectl%s%s: %s",
+                     cmd->verb ? " " : "", cmd->verb ? cmd->verb : "",
                      cmd->err.message);
         }
         json_object_set_new(cmd->result, "error",

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "cmd/internal.h"
@@ -18,6 +19,9 @@ enum {
     OPT_FORCE, OPT_DRY_RUN, OPT_CSR, OPT_CERT, OPT_KEY, OPT_REASON,
     OPT_PARENT, OPT_WAIT
 };
+
+/* What stands before the second line of a description. */
+#define OWN_LINE "                       "
 
 static const apr_getopt_option_t global_options[] = {
     { "httpd", OPT_HTTPD, 1, "the httpd binary, or apachectl" },
@@ -59,14 +63,15 @@ static const apr_getopt_option_t revoke_options[] = {
     { "cert", OPT_CERT, 1, "the certificate (PEM)" },
     { "key", OPT_KEY, 1, "its private key: no account is needed" },
     { "reason", OPT_REASON, 1, "unspecified, keyCompromise, "
-                               "affiliationChanged, superseded or "
-                               "cessationOfOperation" },
+                               "affiliationChanged,\n" OWN_LINE
+                               "superseded or cessationOfOperation" },
     { NULL, 0, 0, NULL }
 };
 
 static const apr_getopt_option_t serve_options[] = {
-    { "parent", OPT_PARENT, 1, "end with this process, and log where its "
-                               "standard error goes (httpd does this)" },
+    { "parent", OPT_PARENT, 1, "end with this process, and log where its\n"
+                               OWN_LINE "standard error goes (httpd does "
+                               "this)" },
     { NULL, 0, 0, NULL }
 };
 
@@ -173,36 +178,50 @@ static apr_status_t parse_wait(cmd_t *cmd, const char *value)
     char *end;
     long seconds = strtol(value, &end, 10);
 
-    if (end == value || *end || seconds < 0 || seconds > 86400) {
+    if (!apr_isdigit(*value) || *end || seconds > 86400) {
         return usage(cmd, "--wait", value, "give seconds, 0 to 86400");
     }
     cmd->options.wait = apr_time_from_sec(seconds);
     return APR_SUCCESS;
 }
 
-static apr_status_t take_global(cmd_t *cmd, int ch, const char *value)
+static apr_status_t parse_log_level(cmd_t *cmd, const char *value)
+{
+    if (base_log_level_parse(&cmd->log_level, value) != APR_SUCCESS) {
+        return usage(cmd, "--log-level", value,
+                     "use one of httpd's, emerg to trace1");
+    }
+    return APR_SUCCESS;
+}
+
+/** Where the value of a global option goes as it is; NULL if it does not. */
+static const char **text_of(cmd_t *cmd, int ch)
 {
     switch (ch) {
     case OPT_HTTPD:
-        cmd->httpd.binary = value;
-        break;
+        return &cmd->httpd.binary;
     case 'd':
-        cmd->httpd.root = value;
-        break;
+        return &cmd->httpd.root;
     case 'f':
-        cmd->httpd.config = value;
-        break;
+        return &cmd->httpd.config;
     case 'D':
-        APR_ARRAY_PUSH(cmd->defines, const char *) = value;
-        break;
+        return apr_array_push(cmd->defines);
     case OPT_STORE:
-        cmd->store_dir = value;
-        break;
+        return &cmd->store_dir;
+    case OPT_LOG:
+        return &cmd->log_target;
+    default:
+        return NULL;
+    }
+}
+
+/** Global options without a value. */
+static void take_flag(cmd_t *cmd, int ch)
+{
+    switch (ch) {
     case OPT_JSON:
         cmd->display_options.kind = DISPLAY_JSON;
         break;
-    case OPT_DISPLAY:
-        return parse_display(cmd, value);
     case OPT_QUIET:
         cmd->display_options.quiet = 1;
         break;
@@ -211,19 +230,6 @@ static apr_status_t take_global(cmd_t *cmd, int ch, const char *value)
             cmd->log_level++;
         }
         break;
-    case OPT_LOG:
-        cmd->log_target = value;
-        break;
-    case OPT_LOG_LEVEL:
-        if (base_log_level_parse(&cmd->log_level, value) != APR_SUCCESS) {
-            return usage(cmd, "--log-level", value,
-                         "use one of httpd's, emerg to trace1");
-        }
-        break;
-    case OPT_COLOR:
-        return parse_color(cmd, value);
-    case OPT_WAIT:
-        return parse_wait(cmd, value);
     case OPT_EXIT_CHANGED:
         cmd->exit_changed = 1;
         break;
@@ -231,7 +237,29 @@ static apr_status_t take_global(cmd_t *cmd, int ch, const char *value)
         /* --non-interactive, --yes: no verb of this version asks. */
         break;
     }
-    return APR_SUCCESS;
+}
+
+static apr_status_t take_global(cmd_t *cmd, int ch, const char *value)
+{
+    const char **text = text_of(cmd, ch);
+
+    if (text) {
+        *text = value;
+        return APR_SUCCESS;
+    }
+    switch (ch) {
+    case OPT_DISPLAY:
+        return parse_display(cmd, value);
+    case OPT_LOG_LEVEL:
+        return parse_log_level(cmd, value);
+    case OPT_COLOR:
+        return parse_color(cmd, value);
+    case OPT_WAIT:
+        return parse_wait(cmd, value);
+    default:
+        take_flag(cmd, ch);
+        return APR_SUCCESS;
+    }
 }
 
 static apr_status_t parse_parent(cmd_t *cmd, const char *value)

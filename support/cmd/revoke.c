@@ -203,19 +203,27 @@ static apr_status_t target_by_file(cmd_t *cmd, apr_array_header_t *targets)
     return APR_SUCCESS;
 }
 
+/** 1 if the store has an account's key for ca. Its text is gone, wiped,
+ *  before the net worker is forked. */
+static int has_account_key(cmd_t *cmd, const char *ca)
+{
+    acme_err_t none = { 0 };
+    apr_pool_t *pool;
+    apr_size_t len;
+    char *pem;
+    apr_status_t rv;
+
+    apr_pool_create(&pool, cmd->pool);
+    rv = store_account_key_read(&pem, &len, cmd->store, ca, &none, pool);
+    apr_pool_destroy(pool);
+    return !APR_STATUS_IS_ENOENT(rv);
+}
+
 /** Only who ordered the certificate can revoke it without its key: a new
  *  account could not, so none is made. */
 static apr_status_t need_account(cmd_t *cmd, const target_t *target)
 {
-    acme_err_t none = { 0 };
-    apr_size_t len;
-    char *pem;
-
-    if (!cmd->options.key
-        && APR_STATUS_IS_ENOENT(store_account_key_read(&pem, &len,
-                                                       cmd->store,
-                                                       target->ca, &none,
-                                                       cmd->pool))) {
+    if (!cmd->options.key && !has_account_key(cmd, target->ca)) {
         base_err_set(&cmd->err, APR_ENOENT, BASE_EXIT_FAILED,
                      "the store has no account at %s that could revoke %s; "
                      "give the certificate's own key with --key FILE",

@@ -43,8 +43,8 @@ static apr_time_t window_opens(const json_t *meta, const json_t *settings)
     if (days > 0) {
         /* A window of more days than the certificate has would renew it at
          * each run. */
-        return days * DAY < lifetime ? not_after - days * DAY
-                                     : not_after - lifetime / 2;
+        return days <= (lifetime - 1) / DAY ? not_after - days * DAY
+                                            : not_after - lifetime / 2;
     }
     if (percent <= 0) {
         percent = lifetime < SHORT_LIFETIME ? WINDOW_PERCENT_SHORT
@@ -55,17 +55,21 @@ static apr_time_t window_opens(const json_t *meta, const json_t *settings)
 
 /**
  * Some time behind the opening of its window, so that certificates issued
- * together are not renewed together; the same time whoever asks.
+ * together are not renewed together; the same time whoever asks. At least
+ * half of the window is left, however short it is.
  */
-static apr_interval_time_t spread(const json_t *meta, const char *id)
+static apr_interval_time_t spread(const json_t *meta, const char *id,
+                                  apr_time_t opens)
 {
-    apr_interval_time_t lifetime = meta_time(meta, "not_after")
-                                   - meta_time(meta, "not_before");
+    apr_time_t not_after = meta_time(meta, "not_after");
+    apr_interval_time_t lifetime = not_after - meta_time(meta, "not_before");
+    apr_interval_time_t half = (not_after - opens) / 2;
     apr_interval_time_t most = lifetime / 50 < DAY ? lifetime / 50 : DAY;
     apr_uint64_t hash = APR_UINT64_C(14695981039346656037);
     const char *parts[2];
     int i;
 
+    most = most < half ? most : half;
     parts[0] = id;
     parts[1] = meta_string(meta, "serial");
     for (i = 0; i < 2; i++) {
@@ -79,17 +83,14 @@ static apr_interval_time_t spread(const json_t *meta, const char *id)
     return most > 0 ? (apr_interval_time_t)(hash % (apr_uint64_t)most) : 0;
 }
 
-/** 1 if both arrays hold the same strings, in any order. */
-static int same_set(const json_t *a, const json_t *b)
+/** 1 if every string of a is in b, case ignored. */
+static int is_subset(const json_t *a, const json_t *b)
 {
     json_t *x;
     json_t *y;
     size_t i;
     size_t k;
 
-    if (json_array_size(a) != json_array_size(b)) {
-        return 0;
-    }
     json_array_foreach(a, i, x) {
         int found = 0;
 
@@ -102,6 +103,11 @@ static int same_set(const json_t *a, const json_t *b)
         }
     }
     return 1;
+}
+
+static int same_set(const json_t *a, const json_t *b)
+{
+    return is_subset(a, b) && is_subset(b, a);
 }
 
 static int holds_string(const json_t *array, const char *text)
@@ -141,11 +147,11 @@ static const char *difference(const cmd_certificate_t *c)
 
 static void judge(cmd_t *cmd, cmd_certificate_t *c)
 {
+    const json_t *settings = json_object_get(c->domain, "settings");
     apr_time_t now = cmd->clock->wall(cmd->clock);
+    apr_time_t opens = window_opens(c->meta, settings);
 
-    c->renew_at = window_opens(c->meta, json_object_get(c->domain,
-                                                        "settings"))
-                  + spread(c->meta, c->id);
+    c->renew_at = opens + spread(c->meta, c->id, opens);
     c->why = difference(c);
     if (meta_time(c->meta, "not_after") <= now) {
         c->state = "expired";

@@ -1,11 +1,20 @@
 /* The suites of support/cmd. */
 #include "unit.h"
 
+Suite *options_suite(void);
+Suite *context_suite(void);
+Suite *domains_suite(void);
 Suite *ladder_suite(void);
+Suite *state_suite(void);
+Suite *orders_suite(void);
+Suite *account_suite(void);
+Suite *revoke_suite(void);
 
 int main(void)
 {
-    Suite *suites[] = { ladder_suite(), NULL };
+    Suite *suites[] = { options_suite(), context_suite(), domains_suite(),
+                        ladder_suite(), state_suite(), orders_suite(),
+                        account_suite(), revoke_suite(), NULL };
 
     return unit_run(suites);
 }

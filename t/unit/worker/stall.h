@@ -34,4 +34,18 @@ const char *stall_nobody(apr_pool_t *p);
 /** The child of parent that is not except; 0 if there is none. */
 pid_t stall_child_of(pid_t parent, pid_t except);
 
+/** The store with the key that stall_look_for_key looks for; to be set
+ *  before stall_start. */
+extern const char *stall_store;
+
+/** Write STALL_NO_KEY if the account's key of stall_store is nowhere in
+ *  worker's memory. */
+stall_look_fn stall_look_for_key;
+
+#define STALL_NO_KEY "0 of many"
+
+/** Make a store with an account's key for ca, in another process, so that
+ *  this one never sees it. */
+void stall_make_store(const char *dir, const char *ca);
+
 #endif
