@@ -44,11 +44,27 @@ static inline void desk_setup(void)
     desk_make();
 }
 
+static apr_status_t domains_cleanup(void *path)
+{
+    acme_err_t ignored = { 0 };
+
+    return base_dir_remove(path, &ignored, pool);
+}
+
+/** Certificates lie deeper than unit_dir's clean-up goes. */
+static inline void clean_domains(void)
+{
+    apr_pool_cleanup_register(pool, apr_pstrcat(pool, dir, "/store/domains",
+                                                NULL), domains_cleanup,
+                              apr_pool_cleanup_null);
+}
+
 /** The same with schemas, an empty store and a directory for files. */
 static inline void store_setup(void)
 {
     desk_setup();
     dir = unit_dir();
+    clean_domains();
     cmd->store_dir = apr_pstrcat(pool, dir, "/store", NULL);
     unit_ok(schema_set_builtin(&cmd->schemas, &err, pool));
     unit_ok(store_open(&cmd->store, cmd->store_dir, 1, &err, pool));

@@ -46,12 +46,28 @@ static inline void restart(void)
     host = keeper_host(keeper);
 }
 
+static apr_status_t domains_cleanup(void *path)
+{
+    acme_err_t ignored = { 0 };
+
+    return base_dir_remove(path, &ignored, pool);
+}
+
+/** Certificates lie deeper than unit_dir's clean-up goes. */
+static inline void clean_domains(void)
+{
+    apr_pool_cleanup_register(pool, apr_pstrcat(pool, dir, "/store/domains",
+                                                NULL), domains_cleanup,
+                              apr_pool_cleanup_null);
+}
+
 static inline void setup(void)
 {
     int i;
 
     unit_setup();
     dir = unit_dir();
+    clean_domains();
     plan = rig_plan(2, 3, pool);
     memset(jobs, 0, sizeof(jobs));
     memset(&options, 0, sizeof(options));
