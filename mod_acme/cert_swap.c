@@ -31,6 +31,7 @@
 #include <openssl/err.h>
 
 #include "cert_cache.h"
+#include "counters.h"
 
 APLOG_USE_MODULE(acme);
 
@@ -278,8 +279,9 @@ static int certificate_choose(SSL *ssl, void *data)
 {
     const swap_host_t *host = data;
 
-    if (host_swapped(host) && !challenge_chosen(ssl) && !renegotiates(ssl)) {
-        host_apply(host, ssl);
+    if (host_swapped(host) && !challenge_chosen(ssl) && !renegotiates(ssl)
+        && host_apply(host, ssl)) {
+        acme_count(ACME_COUNT_HANDSHAKES_SWAPPED);
     }
     return 1;
 }

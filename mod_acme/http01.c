@@ -28,6 +28,8 @@
 
 #include <apr_strings.h>
 
+#include "counters.h"
+
 APLOG_USE_MODULE(acme);
 
 int acme_answers;
@@ -89,6 +91,7 @@ static apr_size_t challenge_find(request_rec *r, char *keyauth)
 
 static int challenge_refuse(request_rec *r)
 {
+    acme_count(ACME_COUNT_HTTP01_REFUSED);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "ACME0201: a challenge is read by GET or HEAD, not by %s",
                   r->method);
@@ -117,10 +120,23 @@ static int challenge_answer(request_rec *r, const char *keyauth,
     if (!r->header_only) {
         ap_rwrite(keyauth, (int)len, r);
     }
+    acme_count(ACME_COUNT_HTTP01_ANSWERED);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "ACME0202: answered the challenge with token %.*s",
                   (int)(strchr(keyauth, '.') - keyauth), keyauth);
     return DONE;
+}
+
+/* Another client's challenge, or one that came too late. */
+static void unknown_count(const request_rec *r)
+{
+    const char *path = r->parsed_uri.path;
+
+    if (!strncmp(path, CHALLENGE_PREFIX, PREFIX_LEN)
+        && r->proxyreq != PROXYREQ_PROXY
+        && live_token_valid(path + PREFIX_LEN, strlen(path + PREFIX_LEN))) {
+        acme_count(ACME_COUNT_HTTP01_UNKNOWN);
+    }
 }
 
 static int challenge_handle(request_rec *r)
@@ -128,7 +144,11 @@ static int challenge_handle(request_rec *r)
     char keyauth[LIVE_KEYAUTH_MAX + 1];
     apr_size_t len = challenge_find(r, keyauth);
 
-    return len > 0 ? challenge_answer(r, keyauth, len) : DECLINED;
+    if (len == 0) {
+        unknown_count(r);
+        return DECLINED;
+    }
+    return challenge_answer(r, keyauth, len);
 }
 
 static int quick_handler(request_rec *r, int lookup)

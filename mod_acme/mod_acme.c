@@ -15,6 +15,8 @@
 
 #include <http_core.h>
 
+#include "counters.h"
+
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     acme_state_create(pconf);
@@ -42,6 +44,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog,
         acme_manager_prepare(s);
         return OK;
     }
+    acme_counters_start(s);
     (void)acme_http01_start(s, pconf);
     (void)acme_cert_files_start(s, pconf);
     acme_require_https_start(pconf);

@@ -1,5 +1,6 @@
 #include "unit.h"
 
+Suite *counters_suite(void);
 Suite *live_suite(void);
 Suite *live_slot_suite(void);
 Suite *live_table_suite(void);
@@ -8,7 +9,7 @@ Suite *pair_suite(void);
 int main(void)
 {
     Suite *suites[] = {
-        live_suite(), live_slot_suite(), live_table_suite(),
+        counters_suite(), live_suite(), live_slot_suite(), live_table_suite(),
         pair_suite(), NULL
     };
 
