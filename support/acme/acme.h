@@ -93,7 +93,8 @@ struct acme_host_t {
     apr_status_t (*csr)(acme_host_t *host, int job, const char **pcsr,
                         acme_err_t *err, apr_pool_t *result_pool);
     /** Be ready to answer a challenge until expires (µs UTC). Returns when
-     *  the answer is really served. Source: RFC 8555 8.1. */
+     *  the answer is really served, or APR_EAGAIN: the CA must not be told
+     *  yet, ask again. Source: RFC 8555 8.1. */
     apr_status_t (*challenge_put)(acme_host_t *host, int job,
                                   const char *type, const char *identifier,
                                   const char *token, apr_time_t expires,

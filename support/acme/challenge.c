@@ -108,21 +108,41 @@ static apr_time_t put_expires(const acme_authz_t *authz)
     return authz->expires && authz->expires < until ? authz->expires : until;
 }
 
+static apr_status_t put_one(acme_authz_t *authz, acme_err_t *err)
+{
+    acme_job_t *job = authz->job;
+    acme_host_t *host = job->engine->host;
+    apr_status_t rv;
+
+    authz->put = 1;
+    rv = host->challenge_put(host, job->number, authz->type,
+                             authz->identifier, authz->token,
+                             put_expires(authz), err);
+    authz->ready = rv == APR_SUCCESS;
+    return rv;
+}
+
+/* One that needs time does not keep the others from beginning. */
 static apr_status_t put_all(acme_job_t *job, acme_err_t *err)
 {
-    acme_host_t *host = job->engine->host;
     apr_status_t rv = APR_SUCCESS;
+    acme_err_t one;
     int i;
 
-    for (i = 0; rv == APR_SUCCESS && i < job->order->authzs->nelts; i++) {
+    for (i = 0; i < job->order->authzs->nelts; i++) {
         acme_authz_t *authz = authz_at(job, i);
+        apr_status_t status;
 
-        if (authz->status == ACME_PENDING) {
-            authz->put = 1;
-            rv = host->challenge_put(host, job->number, authz->type,
-                                     authz->identifier, authz->token,
-                                     put_expires(authz), err);
+        if (authz->status != ACME_PENDING || authz->ready) {
+            continue;
         }
+        base_err_clear(&one);
+        status = put_one(authz, &one);
+        if (status != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(status)) {
+            *err = one;
+            return status;
+        }
+        rv = status != APR_SUCCESS ? status : rv;
     }
     return rv;
 }
@@ -140,6 +160,7 @@ void acme_challenge_remove(acme_job_t *job, acme_err_t *err)
             continue;
         }
         authz->put = 0;
+        authz->ready = 0;
         base_err_clear(&one);
         if (host->challenge_remove(host, job->number, authz->type,
                                    authz->token, &one) != APR_SUCCESS
@@ -180,6 +201,11 @@ static void answer(acme_authz_t *authz)
     acme_request_send(request);
 }
 
+static void again(void *baton)
+{
+    acme_challenge_step(baton);
+}
+
 void acme_challenge_step(acme_job_t *job)
 {
     acme_err_t err;
@@ -188,6 +214,13 @@ void acme_challenge_step(acme_job_t *job)
 
     base_err_clear(&err);
     rv = put_all(job, &err);
+    if (APR_STATUS_IS_EAGAIN(rv)) {
+        job->timer.fire = again;
+        job->timer.baton = job;
+        acme_timer_start(job->engine, &job->timer,
+                         acme_now(job->engine) + ACME_PUT_AGAIN);
+        return;
+    }
     if (rv != APR_SUCCESS) {
         acme_job_fail_host(job, rv, &err, "presenting the challenge");
         return;

@@ -43,6 +43,8 @@ typedef struct acme_order_t acme_order_t;
 /** What the CA gets for its own work before the first look. */
 #define ACME_FIRST_LOOK       apr_time_from_msec(50)
 #define ACME_POLL_MIN         apr_time_from_msec(100)
+/** Between two questions to a host that needs time to present. */
+#define ACME_PUT_AGAIN        apr_time_from_msec(50)
 #define ACME_POLL_MAX         apr_time_from_sec(8)
 /** How often finalize is sent while the CA says orderNotReady. */
 #define ACME_FINALIZES_MAX    3
@@ -351,6 +353,7 @@ typedef struct acme_authz_t {
     const char *token;
     const char *challenge;   /**< its URL */
     int put;                 /**< the host may be serving it */
+    int ready;               /**< and does: the CA may be told */
 } acme_authz_t;
 
 struct acme_order_t {

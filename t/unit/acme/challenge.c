@@ -165,6 +165,51 @@ START_TEST(answer_refused)
 }
 END_TEST
 
+/* A host that needs time is asked again; meanwhile the CA is told nothing,
+ * and other orders go on. */
+START_TEST(host_needs_time)
+{
+    rig_t *rig = rig_make(pool);
+
+    rig_known(rig);
+    rig->puts_again = 7;
+    rig_ok(rig_order(rig, "a.example b.example c.example"));
+    ck_assert_int_eq(rig->puts, 3);
+    ck_assert_int_eq(rig_count(rig, "chall"), 3);
+    ck_assert_int_ge(rig_elapsed(rig), 3 * ACME_PUT_AGAIN);
+    ck_assert_int_eq(rig->challenges_up, 0);
+}
+END_TEST
+
+/* It may need time for one name while another one cannot be presented: the
+ * order fails at once. */
+START_TEST(host_needs_time_in_vain)
+{
+    rig_t *rig = rig_make(pool);
+
+    rig_known(rig);
+    rig->puts_again = 1;
+    rig->fail = "put";
+    rig_fails(rig_order(rig, "a.example b.example"), BASE_EXIT_FAILED,
+              "put says no");
+    ck_assert_int_eq(rig_count(rig, "chall"), 0);
+    ck_assert_int_eq(rig->puts, 1);
+}
+END_TEST
+
+/* A host that is never ready does not hold an order for ever. */
+START_TEST(host_is_never_ready)
+{
+    rig_t *rig = rig_make(pool);
+
+    rig_known(rig);
+    rig->puts_again = 1000000;
+    rig_fails(rig_order(rig, "a.example"), BASE_EXIT_BUSY,
+              "answering the challenges: not done within");
+    ck_assert_int_eq(rig_count(rig, "chall"), 0);
+}
+END_TEST
+
 Suite *challenge_suite(void)
 {
     Suite *suite = suite_create("acme/challenge");
@@ -176,5 +221,8 @@ Suite *challenge_suite(void)
     tcase_add_loop_test(tc, cannot_present, 0, 3);
     tcase_add_test(tc, cannot_take_down);
     tcase_add_test(tc, answer_refused);
+    tcase_add_test(tc, host_needs_time);
+    tcase_add_test(tc, host_needs_time_in_vain);
+    tcase_add_test(tc, host_is_never_ready);
     return suite;
 }

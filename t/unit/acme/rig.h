@@ -99,6 +99,8 @@ typedef struct rig_t {
     const char *account;              /**< saved URL */
     int directories;                  /**< directory_save calls */
     int puts, removes, challenges_up;
+    int puts_again;                   /**< calls that ask for another */
+    apr_table_t *late;                /**< identifiers they were for */
     int certificates;
     int done_count[RIG_JOBS];
     acme_result_t results[RIG_JOBS];

@@ -55,8 +55,15 @@ static apr_status_t host_put(acme_host_t *host, int job, const char *type,
     rig_t *rig = rig_of(host);
 
     ck_assert_int_gt(expires, rig->clock->wall(rig->clock));
+    rig->late = rig->late ? rig->late : apr_table_make(rig->pool, 4);
+    rig->challenges_up += !apr_table_get(rig->late, identifier);
+    if (rig->puts_again > 0) {
+        rig->puts_again--;
+        apr_table_set(rig->late, identifier, "");
+        return APR_EAGAIN;
+    }
+    apr_table_unset(rig->late, identifier);
     rig->puts++;
-    rig->challenges_up++;
     return failing(rig, "put", e);
 }
 
