@@ -8,8 +8,10 @@
  * the domain's name for the first type and NAME~TYPE for the others. The
  * link is read once and mod_ssl gets the generation's own path: a renewal
  * in between could otherwise pair the old certificate with the new key.
- * Where no pair is sound, mod_ssl gets the stand-in, and requests to that
- * host are answered with 503 until the live segment has one (cert_swap.c).
+ * Where that pair is not sound, an older generation that is still there and
+ * sound is given instead: the last good certificate. Where none is, mod_ssl
+ * gets the stand-in, and requests to that host are answered with 503 until
+ * the live segment has one (cert_swap.c).
  *
  * mod_ssl ends httpd's start when it cannot load a file, so each pair is
  * tried first, once a domain. Sound ones are remembered over restarts by
@@ -39,6 +41,7 @@ APLOG_USE_MODULE(acme);
 #define STANDIN_NAME "acme-standin.pem"  /* in httpd's runtime directory */
 #define SOUND_KEY    "acme-sound-pairs"
 #define GENERATION_DIGITS 8
+#define OLDER_MAX    4       /* generations tried behind a damaged one */
 #define RETRY_AFTER  "60"                /* seconds; an order takes fewer */
 
 /* What mod_ssl gets for one domain; nothing: the stand-in. */
@@ -187,15 +190,24 @@ static int store_look(server_rec *s)
     return 1;
 }
 
-/* The folder of the present generation; NULL: none yet, or a fault. */
-static const char *generation_read(uint64_t *pnumber, const char **pfault,
-                                   const char *id, apr_pool_t *p)
+/* The number that a generation's folder has for its name; 0: it is none. */
+static uint64_t generation_number(const char *name)
 {
-    const char *dir = apr_pstrcat(p, acme_store_dir(), "/domains/", id, NULL);
+    char *end = NULL;
+    uint64_t number = strlen(name) == GENERATION_DIGITS && apr_isdigit(*name)
+        ? (uint64_t)apr_strtoi64(name, &end, 10) : 0;
+
+    return end && !*end ? number : 0;
+}
+
+/* The number of the present generation; 0: none yet, or a fault. */
+static uint64_t generation_read(const char **pfault, const char *dir,
+                                apr_pool_t *p)
+{
     const char *link = apr_pstrcat(p, dir, "/current", NULL);
     char name[64];
     ssize_t n = readlink(link, name, sizeof(name) - 1);
-    char *end = name;
+    uint64_t number;
 
     *pfault = NULL;
     if (n == -1) {
@@ -203,40 +215,109 @@ static const char *generation_read(uint64_t *pnumber, const char **pfault,
             *pfault = apr_psprintf(p, "cannot read %s: %s", link,
                                    strerror(errno));
         }
-        return NULL;
+        return 0;
     }
     name[n] = '\0';
-    *pnumber = n == GENERATION_DIGITS && apr_isdigit(*name)
-        ? (uint64_t)apr_strtoi64(name, &end, 10) : 0;
-    if (*pnumber == 0 || *end) {
+    number = generation_number(name);
+    if (!number) {
         *pfault = apr_psprintf(p, "%s does not name a generation", link);
-        return NULL;
     }
-    return apr_pstrcat(p, dir, "/", name, NULL);
+    return number;
 }
 
-/* Add the pair of a certificate to files if it is sound. */
+/* The newest generation below a number; 0: there is none. */
+static uint64_t generation_older(uint64_t number, const char *dir,
+                                 apr_pool_t *p)
+{
+    uint64_t newest = 0;
+    apr_finfo_t entry;
+    apr_dir_t *list;
+
+    if (apr_dir_open(&list, dir, p) != APR_SUCCESS) {
+        return 0;
+    }
+    while (apr_dir_read(&entry, APR_FINFO_NAME, list) == APR_SUCCESS) {
+        uint64_t found = generation_number(entry.name);
+
+        if (found < number && found > newest) {
+            newest = found;
+        }
+    }
+    apr_dir_close(list);
+    return newest;
+}
+
+/* Add the pair of one generation. @return NULL, or why it is not sound */
+static const char *generation_add(files_t *files,
+                                  acme_certificate_t *certificate,
+                                  uint64_t number, const char *dir,
+                                  apr_pool_t *p)
+{
+    const char *folder = apr_psprintf(p, "%s/%0*" APR_UINT64_T_FMT, dir,
+                                      GENERATION_DIGITS, number);
+    const char *cert = apr_pstrcat(p, folder, "/fullchain.pem", NULL);
+    const char *key = apr_pstrcat(p, folder, "/key.pem", NULL);
+    const char *fault = pair_fault(certificate->id, cert, key, p);
+
+    if (!fault) {
+        APR_ARRAY_PUSH(files->certs, const char *) = cert;
+        APR_ARRAY_PUSH(files->keys, const char *) = key;
+        certificate->loaded = number;
+    }
+    return fault;
+}
+
+/* Add the pair of the newest sound generation below a number.
+ * @return its number; 0: there is none */
+static uint64_t generation_rescue(files_t *files,
+                                  acme_certificate_t *certificate,
+                                  uint64_t number, const char *dir,
+                                  apr_pool_t *p)
+{
+    int i;
+
+    for (i = 0; i < OLDER_MAX; i++) {
+        number = generation_older(number, dir, p);
+        if (!number || !generation_add(files, certificate, number, dir, p)) {
+            return number;
+        }
+    }
+    return 0;
+}
+
+static void pair_complain(const acme_certificate_t *certificate,
+                          const char *fault, uint64_t instead,
+                          server_rec *s, apr_pool_t *p)
+{
+    const char *served = instead ? apr_psprintf(p, "; generation %"
+                                                APR_UINT64_T_FMT " is served "
+                                                "instead", instead) : "";
+
+    if (!present->quiet) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "ACME0212: the stored "
+                     "certificate %s is not used, %s%s: get a new one by "
+                     "acmectl renew --force", certificate->id, fault,
+                     served);
+    }
+}
+
+/* Add the pair of a certificate to files: the present one if it is sound,
+ * else the last one that is. */
 static void pair_add(files_t *files, acme_certificate_t *certificate,
                      server_rec *s, apr_pool_t *p)
 {
-    const char *cert, *key, *fault, *id = certificate->id;
-    uint64_t number;
-    const char *dir = generation_read(&number, &fault, id, p);
+    const char *dir = apr_pstrcat(p, acme_store_dir(), "/domains/",
+                                  certificate->id, NULL);
+    const char *fault;
+    uint64_t number = generation_read(&fault, dir, p);
 
-    if (dir) {
-        cert = apr_pstrcat(p, dir, "/fullchain.pem", NULL);
-        key = apr_pstrcat(p, dir, "/key.pem", NULL);
-        fault = pair_fault(id, cert, key, p);
-        if (!fault) {
-            APR_ARRAY_PUSH(files->certs, const char *) = cert;
-            APR_ARRAY_PUSH(files->keys, const char *) = key;
-            certificate->loaded = number;
-        }
+    if (number) {
+        fault = generation_add(files, certificate, number, dir, p);
     }
-    if (fault && !present->quiet) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "ACME0212: the stored "
-                     "certificate %s is not used, %s: get a new one by "
-                     "acmectl renew --force", id, fault);
+    if (fault) {
+        number = generation_rescue(files, certificate,
+                                   number ? number : UINT64_MAX, dir, p);
+        pair_complain(certificate, fault, number, s, p);
     }
 }
 

@@ -31,6 +31,7 @@ my %pair = (
     a => $rig->make_tls('a', names => ['a.test', 'www.a.test']),
     rsa => $rig->make_tls('rsa', names => ['a.test'], key => 'rsa'),
     b => $rig->make_tls('b', names => ['b.test']),
+    b2 => $rig->make_tls('b2', names => ['b.test']),
     c => $rig->make_tls('c', names => ['c.test']),
 );
 
@@ -369,11 +370,10 @@ sub faults
         ['a FIFO', sub {
             unlink "$_[0]/key.pem"; POSIX::mkfifo("$_[0]/key.pem", 0600) }],
         ['a huge file', sub { truncate "$_[0]/fullchain.pem", 1 << 40 }],
-        ['a missing generation', sub { relink($_[0], '00000099') }],
-        ['a link out of the store', sub { relink($_[0], '../../../../etc') }],
-        ['a folder in place of the link', sub {
-            my $current = "$_[0]/../current";
-            unlink $current; mkdir $current }],
+        ['10 MB of certificates', sub {
+            my $text = $rig->read_file("$_[0]/fullchain.pem");
+            put("$_[0]/fullchain.pem",
+                $text x (10_000_000 / length $text)) }],
     );
 }
 
@@ -430,6 +430,54 @@ sub check_faults
     return;
 }
 
+# Where the present pair of a certificate is damaged, the last one that is
+# sound is served, whatever is damaged.
+sub check_rescue
+{
+    my ($httpd) = @_;
+    my $domain = $httpd->store . '/domains/b.test';
+    my @links = (
+        ['a link to what is not there', sub { relink($_[0], '00000099') }],
+        ['a link out of the store', sub { relink($_[0], '../../../../etc') }],
+        ['a folder in place of the link', sub {
+            my $current = "$_[0]/../current";
+            unlink $current; mkdir $current }],
+    );
+    my $again = sub { File::Path::remove_tree($domain);
+                      return store($httpd, 'b.test', $pair{b}) };
+
+    for (@links) {
+        my ($what, $do) = @$_;
+
+        $do->($again->());
+        $httpd->graceful;
+        is_served($httpd, 'b.test', $pair{b}, "$what: the generation that is");
+        is said($httpd, 'ACME0212'), 1, 'one line of the log';
+    }
+    # A damaged generation, and two of them.
+    $again->();
+    half(store($httpd, 'b.test', $pair{b2}) . '/fullchain.pem');
+    $httpd->graceful;
+    is_served($httpd, 'b.test', $pair{b}, 'half a certificate: the last one');
+    like $httpd->error_log_tail(100),
+        qr/ACME0212: [^\n]* b\.test [^\n]*generation 1 is served instead/,
+        'which the log says';
+    put(store($httpd, 'b.test', $pair{b2}) . '/key.pem', '');
+    $httpd->graceful;
+    is_served($httpd, 'b.test', $pair{b}, 'two in a row: the one before');
+    # One that "current" never reached is none.
+    relink("$domain/00000001", '00000001');
+    put("$domain/00000001/key.pem", '');
+    copy($pair{b2}{key}, "$domain/00000003/key.pem");
+    $httpd->graceful;
+    is_standin($httpd, 'b.test', 'a newer one is not tried');
+    store($httpd, 'b.test', $pair{b2});
+    $httpd->graceful;
+    is_served($httpd, 'b.test', $pair{b2}, 'and a new one is served');
+    is said($httpd, 'ACME0212'), 0, 'without a word';
+    return;
+}
+
 # An expired certificate is still the site's own.
 sub check_expired
 {
@@ -453,8 +501,9 @@ sub check_expired
 sub check_change
 {
     my ($httpd) = @_;
-    my $dir = store($httpd, 'b.test', $pair{b});
 
+    File::Path::remove_tree($httpd->store . '/domains/b.test');
+    my $dir = store($httpd, 'b.test', $pair{b});
     $httpd->graceful;
     is_served($httpd, 'b.test', $pair{b}, 'sound');
     copy($pair{a}{key}, "$dir/key.pem");
@@ -524,6 +573,7 @@ sub check_config
     check_renewal($httpd);
     check_types($httpd);
     check_faults($httpd);
+    check_rescue($httpd);
     check_expired($httpd);
     check_change($httpd);
     check_store($httpd);
