@@ -34,6 +34,10 @@
  * writes the store before the segment, so that either httpd loads what is
  * new or the new segment tells it.
  *
+ * An OCSP response stands in the slot of its certificate and names the
+ * store's number of it, so that it is stapled to no other: neither to the
+ * one before a swap nor to the one behind.
+ *
  * A token or a slot is changed under a sequence counter: odd while a writer
  * is in it. A reader copies the entry between two reads of the same even
  * value; a writer killed inside leaves it odd for ever, so readers give up
@@ -104,7 +108,9 @@ typedef struct live_slot_t {
     uint32_t chain_len;
     int64_t staple_expires;  /**< µs UTC */
     uint32_t staple_len;     /**< 0: no OCSP response */
-    uint32_t reserved;       /**< 0 */
+    uint32_t staple_generation;  /**< the certificate it is about; perhaps
+                                one that httpd has loaded, or that is to
+                                come */
     char id[LIVE_ID_MAX + 1];  /**< constant; the rest is NUL */
 } live_slot_t;
 
@@ -203,6 +209,30 @@ uint32_t live_child_version(const live_t *live, uint32_t slot);
 apr_status_t live_child_certificate(live_certificate_t *pcert,
                                     const live_t *live, uint32_t slot);
 
+/** An OCSP response. */
+typedef struct live_staple_t {
+    uint64_t generation;   /**< the store's number of the certificate */
+    apr_time_t expires;    /**< its nextUpdate, µs UTC */
+    apr_size_t len;        /**< bytes at der */
+    uint64_t der[LIVE_STAPLE_MAX / 8];
+} live_staple_t;
+
+/**
+ * Copy the OCSP response of a certificate, whatever writers do meanwhile.
+ * Allocates nothing, takes no lock and ends after a bounded number of steps.
+ * Source: RFC 6066 8; RFC 6960 4.2.2.1 (never past nextUpdate).
+ *
+ * @param pstaple     set on success
+ * @param generation  the store's number of the certificate that is served
+ * @param now         µs UTC
+ * @return APR_SUCCESS; APR_NOTFOUND if there is none for this certificate
+ *         or it is over; APR_EAGAIN and APR_EINVAL as
+ *         live_child_certificate
+ */
+apr_status_t live_child_staple(live_staple_t *pstaple, const live_t *live,
+                               uint32_t slot, uint64_t generation,
+                               apr_time_t now);
+
 /* --------------------------------------------------------------- acmectl */
 
 /** A writer's mapping. It follows the file when a restart replaces it. */
@@ -259,6 +289,21 @@ apr_status_t live_writer_certificate_put(live_writer_t *writer,
                                          const char *id, uint64_t generation,
                                          const char *chain, const char *key,
                                          apr_time_t not_after);
+
+/**
+ * Let httpd staple an OCSP response to a certificate, from its next
+ * handshake on. One about a certificate that is not served yet is kept when
+ * live_writer_certificate_put brings that; any other goes with the next
+ * certificate.
+ * Source: ours.
+ *
+ * @param id      the certificate's id in the store
+ * @param staple  its generation is not 0; len is 1 to LIVE_STAPLE_MAX
+ * @return as live_writer_certificate_put; APR_EAGAIN when a writer died in
+ *         the slot: put the certificate once more, then this
+ */
+apr_status_t live_writer_staple_put(live_writer_t *writer, const char *id,
+                                    const live_staple_t *staple);
 
 /** The parent's generation now, read from the present file; 0 if there is
  *  no segment any more. */

@@ -27,6 +27,8 @@ _Static_assert(sizeof(live_slot_t) == 320, "slots have no holes");
 _Static_assert(sizeof(live_pair_t) % 4096 == 0, "pairs are pages");
 _Static_assert(sizeof(((live_pair_t *)0)->pem)
                == sizeof(((live_certificate_t *)0)->pem), "copies fit");
+_Static_assert(sizeof(((live_pair_t *)0)->staple)
+               == sizeof(((live_staple_t *)0)->der), "staples fit");
 
 live_slot_t *live_slot(const live_segment_t *seg, uint32_t slot)
 {
@@ -146,12 +148,15 @@ static apr_size_t words(apr_size_t len)
     return (len + 7) / 8;
 }
 
-/* Copy what is there, whole or not. @return 0 if its lengths cannot be */
-static int slot_load(live_certificate_t *copy, const live_segment_t *seg,
-                     uint32_t number)
+/* Copies what is there, whole or not. @return 0 if its lengths cannot be */
+typedef int load_fn(void *copy, const live_segment_t *seg, uint32_t number);
+
+static int certificate_load(void *into, const live_segment_t *seg,
+                            uint32_t number)
 {
     const live_slot_t *slot = live_slot(seg, number);
     const live_pair_t *pair = live_pair(seg, number);
+    live_certificate_t *copy = into;
     apr_size_t i;
 
     copy->version = __atomic_load_n(&slot->version, __ATOMIC_RELAXED);
@@ -168,20 +173,39 @@ static int slot_load(live_certificate_t *copy, const live_segment_t *seg,
     return copy->key_len > 0 && copy->chain_len > 0;
 }
 
-apr_status_t live_child_certificate(live_certificate_t *pcert,
-                                    const live_t *live, uint32_t number)
+static int staple_load(void *into, const live_segment_t *seg,
+                       uint32_t number)
+{
+    const live_slot_t *slot = live_slot(seg, number);
+    const live_pair_t *pair = live_pair(seg, number);
+    live_staple_t *copy = into;
+    apr_size_t i;
+
+    copy->generation = __atomic_load_n(&slot->staple_generation,
+                                       __ATOMIC_RELAXED);
+    copy->expires = __atomic_load_n(&slot->staple_expires, __ATOMIC_RELAXED);
+    copy->len = __atomic_load_n(&slot->staple_len, __ATOMIC_RELAXED);
+    if (copy->len > LIVE_STAPLE_MAX) {
+        return 0;
+    }
+    for (i = 0; i < words(copy->len); i++) {
+        copy->der[i] = __atomic_load_n(&pair->staple[i], __ATOMIC_RELAXED);
+    }
+    return 1;
+}
+
+/* Copy a slot's part whole. @return as live_child_certificate */
+static apr_status_t slot_read(void *copy, load_fn *load, const live_t *live,
+                              uint32_t number)
 {
     const live_slot_t *slot = live_slot(&live->seg, number);
     int tries;
 
-    if (!live_child_version(live, number)) {
-        return APR_NOTFOUND;
-    }
     for (tries = 0; tries < SLOT_TRIES; tries++) {
         uint32_t seq = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
 
         if (!(seq & 1)) {
-            int usable = slot_load(pcert, &live->seg, number);
+            int usable = load(copy, &live->seg, number);
 
             __atomic_thread_fence(__ATOMIC_ACQUIRE);
             if (__atomic_load_n(&slot->seq, __ATOMIC_RELAXED) == seq) {
@@ -193,6 +217,28 @@ apr_status_t live_child_certificate(live_certificate_t *pcert,
         }
     }
     return APR_EAGAIN;
+}
+
+apr_status_t live_child_certificate(live_certificate_t *pcert,
+                                    const live_t *live, uint32_t number)
+{
+    if (!live_child_version(live, number)) {
+        return APR_NOTFOUND;
+    }
+    return slot_read(pcert, certificate_load, live, number);
+}
+
+apr_status_t live_child_staple(live_staple_t *pstaple, const live_t *live,
+                               uint32_t number, uint64_t generation,
+                               apr_time_t now)
+{
+    apr_status_t rv = slot_read(pstaple, staple_load, live, number);
+
+    if (rv == APR_SUCCESS && (pstaple->len == 0 || pstaple->expires <= now
+                              || pstaple->generation != generation)) {
+        rv = APR_NOTFOUND;
+    }
+    return rv;
 }
 
 /* --------------------------------------------------------------- writing */
@@ -211,20 +257,41 @@ static void pair_store(live_pair_t *pair, const live_certificate_t *value,
     }
 }
 
-/* A dead writer's odd counter becomes even here, too. A new certificate has
- * no OCSP response yet. */
+/* Begin to change a slot; a dead writer's odd counter becomes even at the
+ * end, too. @return what slot_end needs */
+static uint32_t slot_begin(live_slot_t *slot)
+{
+    uint32_t seq = __atomic_load_n(&slot->seq, __ATOMIC_RELAXED) | 1;
+
+    __atomic_store_n(&slot->seq, seq, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    return seq;
+}
+
+static void slot_end(live_slot_t *slot, uint32_t seq)
+{
+    __atomic_store_n(&slot->seq, seq + 1, __ATOMIC_RELEASE);
+}
+
+/* 1 if a writer died in the slot: what it holds may be torn. */
+static int slot_torn(const live_slot_t *slot)
+{
+    return __atomic_load_n(&slot->seq, __ATOMIC_RELAXED) & 1;
+}
+
+/* The OCSP response goes with its certificate, or has come before it. */
 static void slot_store(live_slot_t *slot, live_pair_t *pair,
                        const live_certificate_t *value)
 {
-    uint32_t seq = __atomic_load_n(&slot->seq, __ATOMIC_RELAXED) | 1;
-    uint32_t version = slot->version + 1;
+    uint32_t seq, version = slot->version + 1;
+    int keep = slot->staple_generation == value->generation
+        && !slot_torn(slot);
     apr_size_t old = (apr_size_t)slot->key_len + slot->chain_len;
 
     if (old > sizeof(pair->pem)) {
         old = 0;
     }
-    __atomic_store_n(&slot->seq, seq, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
+    seq = slot_begin(slot);
     pair_store(pair, value, old);
     __atomic_store_n(&slot->generation, value->generation, __ATOMIC_RELAXED);
     __atomic_store_n(&slot->not_after, value->not_after, __ATOMIC_RELAXED);
@@ -232,11 +299,12 @@ static void slot_store(live_slot_t *slot, live_pair_t *pair,
                      __ATOMIC_RELAXED);
     __atomic_store_n(&slot->chain_len, (uint32_t)value->chain_len,
                      __ATOMIC_RELAXED);
-    __atomic_store_n(&slot->staple_len, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&slot->staple_expires, 0, __ATOMIC_RELAXED);
+    if (!keep) {
+        __atomic_store_n(&slot->staple_len, 0, __ATOMIC_RELAXED);
+    }
     __atomic_store_n(&slot->version, version ? version : 1,
                      __ATOMIC_RELAXED);
-    __atomic_store_n(&slot->seq, seq + 1, __ATOMIC_RELEASE);
+    slot_end(slot, seq);
 }
 
 /* Fill value, or say that something is outside its limits. */
@@ -297,5 +365,62 @@ apr_status_t live_writer_certificate_put(live_writer_t *writer,
         live_writer_end(writer);
     }
     explicit_bzero(&value, sizeof(value));
+    return rv;
+}
+
+static void staple_store(live_slot_t *slot, live_pair_t *pair,
+                         const live_staple_t *value)
+{
+    uint32_t seq = slot_begin(slot);
+    apr_size_t i;
+
+    for (i = 0; i < words(value->len); i++) {
+        __atomic_store_n(&pair->staple[i], value->der[i], __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&slot->staple_generation, (uint32_t)value->generation,
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->staple_expires, value->expires,
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->staple_len, (uint32_t)value->len,
+                     __ATOMIC_RELAXED);
+    slot_end(slot, seq);
+}
+
+static apr_status_t staple_put(const live_segment_t *seg, const char *id,
+                               const live_staple_t *value)
+{
+    uint32_t slot = live_slot_find(seg, id);
+    live_pair_t *pair;
+    apr_status_t rv;
+
+    if (slot == LIVE_NO_SLOT) {
+        return APR_NOTFOUND;
+    }
+    if (slot_torn(live_slot(seg, slot))) {
+        return APR_EAGAIN;
+    }
+    pair = live_pair(seg, slot);
+    rv = live_allocate(seg, pair->staple, sizeof(pair->staple));
+    if (rv == APR_SUCCESS) {
+        staple_store(live_slot(seg, slot), pair, value);
+    }
+    return rv;
+}
+
+apr_status_t live_writer_staple_put(live_writer_t *writer, const char *id,
+                                    const live_staple_t *staple)
+{
+    const char *fault;
+    apr_status_t rv;
+
+    if (staple->generation == 0 || staple->generation > UINT32_MAX
+        || staple->len == 0 || staple->len > LIVE_STAPLE_MAX) {
+        return APR_EINVAL;
+    }
+    rv = live_writer_begin(writer, &fault);
+    if (rv == APR_SUCCESS) {
+        rv = staple_put(&writer->seg, id, staple);
+        live_writer_end(writer);
+    }
     return rv;
 }

@@ -7,9 +7,10 @@
  *   live_put SEGMENT generation
  *   live_put SEGMENT many COUNT SECONDS     token-0000000000000000 ...
  *   live_put SEGMENT cert ID GENERATION CHAIN KEY
+ *   live_put SEGMENT staple ID GENERATION DER SECONDS
  *   live_put SEGMENT flip ID USEC CHAIN KEY CHAIN KEY     two for ever
  *
- * CHAIN and KEY: files. SECONDS until it expires; negative: it has expired
+ * CHAIN, KEY and DER: files. SECONDS until it expires; negative: it has expired
  * already.
  */
 #include <stdio.h>
@@ -69,6 +70,21 @@ static apr_status_t put_certificate(live_writer_t *writer,
                                        until("3600"));
 }
 
+static apr_status_t put_staple(live_writer_t *writer,
+                               const char *const *argv)
+{
+    live_staple_t staple = { 0 };
+    FILE *in = fopen(argv[5], "r");
+
+    if (in) {
+        staple.len = fread(staple.der, 1, sizeof(staple.der), in);
+        fclose(in);
+    }
+    staple.generation = strtoull(argv[4], NULL, 10);
+    staple.expires = until(argv[6]);
+    return live_writer_staple_put(writer, argv[3], &staple);
+}
+
 /* Two certificates in turn, until this process is ended. */
 static apr_status_t flip(live_writer_t *writer, const char *const *argv,
                          apr_pool_t *pool)
@@ -107,6 +123,9 @@ static int act(live_writer_t *writer, int argc, const char *const *argv,
     else if (argc == 7 && !strcmp(argv[2], "cert")) {
         rv = put_certificate(writer, argv, pool);
     }
+    else if (argc == 7 && !strcmp(argv[2], "staple")) {
+        rv = put_staple(writer, argv);
+    }
     else if (argc == 9 && !strcmp(argv[2], "flip")) {
         rv = flip(writer, argv, pool);
     }
@@ -131,8 +150,8 @@ int main(int argc, const char *const *argv)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     if (argc < 3) {
-        fprintf(stderr, "usage: live_put SEGMENT put|remove|many|cert|flip|"
-                "generation ...\n");
+        fprintf(stderr, "usage: live_put SEGMENT put|remove|many|cert|staple|"
+                "flip|generation ...\n");
     }
     else if (live_writer_open(&writer, argv[1], &error, pool)) {
         fprintf(stderr, "live_put: %s\n", error);

@@ -381,6 +381,168 @@ START_TEST(version_goes_round)
 }
 END_TEST
 
+/* --------------------------------------------------------------- staples */
+
+/* A response of so many equal letters. */
+static live_staple_t *staple_of(char c, apr_size_t len, uint64_t generation)
+{
+    live_staple_t *staple = apr_pcalloc(pool, sizeof(*staple));
+
+    staple->generation = generation;
+    staple->expires = later();
+    staple->len = len;
+    memset(staple->der, c, len <= sizeof(staple->der) ? len : 0);
+    return staple;
+}
+
+static apr_status_t put_staple(char c, apr_size_t len, uint64_t generation)
+{
+    return live_writer_staple_put(writer, "a.test",
+                                  staple_of(c, len, generation));
+}
+
+/* What a child finds for a certificate of that number must be this. */
+static void stapled(char c, apr_size_t len, uint64_t generation)
+{
+    live_staple_t staple;
+    apr_size_t i;
+
+    ck_assert_int_eq(live_child_staple(&staple, live, slot_of("a.test"),
+                                       generation, apr_time_now()),
+                     APR_SUCCESS);
+    ck_assert_uint_eq(staple.generation, generation);
+    ck_assert_uint_eq(staple.len, len);
+    for (i = 0; i < len; i++) {
+        ck_assert_int_eq(((char *)staple.der)[i], c);
+    }
+}
+
+static void not_stapled(uint64_t generation)
+{
+    live_staple_t staple;
+
+    ck_assert_int_eq(live_child_staple(&staple, live, slot_of("a.test"),
+                                       generation, apr_time_now()),
+                     APR_NOTFOUND);
+}
+
+/* A response is for the certificate it was put for, whether that came by
+ * the segment or httpd had loaded it. */
+START_TEST(staples_one_certificate)
+{
+    live_staple_t staple;
+
+    start_with_two();
+    not_stapled(5);
+    ck_assert_int_eq(put_staple('s', 1500, 5), APR_SUCCESS);
+    stapled('s', 1500, 5);
+    not_stapled(4);
+    not_stapled(6);
+    holds_nothing("a.test");
+    ck_assert_int_eq(live_child_staple(&staple, live,
+                                       slot_of("a.test~rsa-2048"), 5,
+                                       apr_time_now()), APR_NOTFOUND);
+    ck_assert_int_eq(put_staple('t', 7, 5), APR_SUCCESS);
+    stapled('t', 7, 5);
+    ck_assert_int_eq(live_writer_staple_put(writer, "b.test",
+                                            staple_of('s', 1, 1)),
+                     APR_NOTFOUND);
+}
+END_TEST
+
+/* With a new certificate the old response goes, and one that came before
+ * its certificate stays. */
+START_TEST(staple_follows_its_certificate)
+{
+    start_with_two();
+    put_pair("a.test", 5, CHAIN, KEY);
+    put_staple('s', 1500, 5);
+    holds("a.test", 5, CHAIN, KEY);
+    put_pair("a.test", 6, CHAIN, KEY);
+    not_stapled(5);
+    not_stapled(6);
+    put_staple('t', 900, 7);
+    holds("a.test", 6, CHAIN, KEY);
+    not_stapled(6);
+    put_pair("a.test", 7, CHAIN, KEY);
+    stapled('t', 900, 7);
+    put_pair("a.test", 7, CHAIN, KEY);
+    stapled('t', 900, 7);
+}
+END_TEST
+
+/* After its nextUpdate a response is absent. */
+START_TEST(staples_expire)
+{
+    live_staple_t *staple = staple_of('s', 1500, 5);
+    live_staple_t copy;
+
+    start_with_two();
+    live_writer_staple_put(writer, "a.test", staple);
+    ck_assert_int_eq(live_child_staple(&copy, live, slot_of("a.test"), 5,
+                                       staple->expires - 1), APR_SUCCESS);
+    ck_assert_int_eq(live_child_staple(&copy, live, slot_of("a.test"), 5,
+                                       staple->expires), APR_NOTFOUND);
+}
+END_TEST
+
+/* The longest response passes, one byte more does not, nor does none; a
+ * refused one leaves the last. */
+START_TEST(staples_keep_the_limits)
+{
+    start_with_two();
+    ck_assert_int_eq(put_staple('s', LIVE_STAPLE_MAX, 5), APR_SUCCESS);
+    stapled('s', LIVE_STAPLE_MAX, 5);
+    ck_assert_int_eq(put_staple('t', LIVE_STAPLE_MAX + 1, 5), APR_EINVAL);
+    ck_assert_int_eq(put_staple('t', 0, 5), APR_EINVAL);
+    ck_assert_int_eq(put_staple('t', 10, 0), APR_EINVAL);
+    ck_assert_int_eq(put_staple('t', 10, (uint64_t)UINT32_MAX + 6),
+                     APR_EINVAL);
+    stapled('s', LIVE_STAPLE_MAX, 5);
+}
+END_TEST
+
+/* A length that cannot be is never followed. */
+START_TEST(refuses_impossible_staples)
+{
+    live_staple_t staple;
+    live_segment_t seg;
+
+    start_with_two();
+    put_staple('s', 1500, 5);
+    seg = raw();
+    live_slot(&seg, slot_of("a.test"))->staple_len = LIVE_STAPLE_MAX + 1;
+    ck_assert_int_eq(live_child_staple(&staple, live, slot_of("a.test"), 5,
+                                       apr_time_now()), APR_EINVAL);
+    put_staple('s', 1500, 5);
+    stapled('s', 1500, 5);
+    raw_end(&seg);
+}
+END_TEST
+
+/* A writer that died inside may have left half a certificate: a response
+ * never makes that readable, nor a certificate half a response. */
+START_TEST(staples_repair_nothing)
+{
+    live_staple_t staple;
+    live_segment_t seg;
+
+    start_with_two();
+    put_pair("a.test", 5, CHAIN, KEY);
+    put_staple('s', 1500, 5);
+    seg = raw();
+    live_slot(&seg, slot_of("a.test"))->seq |= 1;
+    ck_assert_int_eq(live_child_staple(&staple, live, slot_of("a.test"), 5,
+                                       apr_time_now()), APR_EAGAIN);
+    ck_assert_int_eq(put_staple('t', 1500, 5), APR_EAGAIN);
+    put_pair("a.test", 5, CHAIN, KEY);
+    not_stapled(5);
+    ck_assert_int_eq(put_staple('t', 1500, 5), APR_SUCCESS);
+    stapled('t', 1500, 5);
+    raw_end(&seg);
+}
+END_TEST
+
 /* ----------------------------------------------------------- many at once */
 
 /* Two certificates of different length in turn, each of one letter. */
@@ -424,6 +586,40 @@ START_TEST(readers_see_whole_certificates)
         ck_assert_uint_eq(cert.key_len, cert.generation % 2 ? 3001 : 99);
         for (i = 0; i < cert.key_len + cert.chain_len; i++) {
             ck_assert_int_eq(pem[i], cert.generation % 2 ? 'a' : 'b');
+        }
+    }
+    kill(pid, SIGKILL);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
+/* So it does with responses. */
+START_TEST(readers_see_whole_staples)
+{
+    apr_time_t end;
+    int reads = 0;
+    pid_t pid;
+
+    start_with_two();
+    pid = fork();
+    ck_assert_int_ne(pid, -1);
+    while (pid == 0) {
+        if (put_staple('a', 3001, 5) || put_staple('b', 99, 5)) {
+            _exit(1);
+        }
+    }
+    for (end = apr_time_now() + SECOND; apr_time_now() < end || !reads;) {
+        live_staple_t staple;
+        apr_size_t i;
+
+        if (live_child_staple(&staple, live, slot_of("a.test"), 5,
+                              apr_time_now()) != APR_SUCCESS) {
+            continue;
+        }
+        reads++;
+        for (i = 0; i < staple.len; i++) {
+            ck_assert_int_eq(((char *)staple.der)[i],
+                             staple.len == 99 ? 'b' : 'a');
         }
     }
     kill(pid, SIGKILL);
@@ -476,8 +672,16 @@ Suite *live_slot_suite(void)
     tcase_add_test(tc, dead_writer_is_repaired);
     tcase_add_test(tc, refuses_impossible_lengths);
     tcase_add_test(tc, version_goes_round);
+    tc = live_case(suite, "staples");
+    tcase_add_test(tc, staples_one_certificate);
+    tcase_add_test(tc, staple_follows_its_certificate);
+    tcase_add_test(tc, staples_expire);
+    tcase_add_test(tc, staples_keep_the_limits);
+    tcase_add_test(tc, refuses_impossible_staples);
+    tcase_add_test(tc, staples_repair_nothing);
     tc = live_case(suite, "many at once");
     tcase_add_test(tc, readers_see_whole_certificates);
+    tcase_add_test(tc, readers_see_whole_staples);
     tcase_add_test(tc, killed_writers_do_no_harm);
     return suite;
 }
