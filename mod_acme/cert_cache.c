@@ -15,10 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 
 #include <apr_strings.h>
 
@@ -28,6 +26,7 @@
  * process frees it. The parent never locks, so forking is harmless.
  */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t parsed_one = PTHREAD_COND_INITIALIZER;
 
 static void cache_lock(void)
 {
@@ -41,115 +40,36 @@ static void cache_unlock(void)
 
 /* --------------------------------------------------------------- parsing */
 
-static void parsed_free(acme_parsed_t *parsed)
-{
-    X509_free(parsed->leaf);
-    sk_X509_pop_free(parsed->chain, X509_free);
-    EVP_PKEY_free(parsed->key);
-    free(parsed);
-}
+/* What came of a parse. */
+typedef struct outcome_t {
+    acme_parsed_t *parsed;       /* NULL: it cannot be served */
+    const char *fault;           /* why; NULL: nothing is known, try again at
+                                  * the next handshake */
+    uint32_t version;            /* which one it was */
+} outcome_t;
 
-/* Nobody is there to be asked for a pass phrase. */
-static int no_pass_phrase(char *buf, int size, int rwflag, void *data)
-{
-    return 0;
-}
-
-static int chain_parse(acme_parsed_t *parsed, const char *pem,
-                       apr_size_t len)
-{
-    BIO *bio = BIO_new_mem_buf(pem, (int)len);
-    X509 *cert;
-    int ok;
-
-    if (!bio) {
-        return 0;
-    }
-    parsed->leaf = PEM_read_bio_X509(bio, NULL, no_pass_phrase, NULL);
-    ok = parsed->leaf != NULL;
-    while (ok && (cert = PEM_read_bio_X509(bio, NULL, no_pass_phrase, NULL))) {
-        if (!sk_X509_push(parsed->chain, cert)) {
-            X509_free(cert);
-            ok = 0;
-        }
-    }
-    /* The end of the text is "no start line"; all else is damage. */
-    ok = ok && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    BIO_free(bio);
-    return ok;
-}
-
-static int key_parse(acme_parsed_t *parsed, const char *pem, apr_size_t len)
-{
-    BIO *bio = BIO_new_mem_buf(pem, (int)len);
-
-    if (!bio) {
-        return 0;
-    }
-    parsed->key = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL);
-    BIO_free(bio);
-    return parsed->key != NULL;
-}
-
-/* NULL, or what is wrong with copy. */
-static const char *parsed_fill(acme_parsed_t *parsed,
-                               const live_certificate_t *copy)
-{
-    const char *pem = (const char *)copy->pem;
-
-    parsed->refs = 1;
-    parsed->version = copy->version;
-    parsed->generation = copy->generation;
-    parsed->chain = sk_X509_new_null();
-    if (!parsed->chain) {
-        return "OpenSSL is out of memory";
-    }
-    if (!chain_parse(parsed, pem + copy->key_len, copy->chain_len)) {
-        return "its chain is damaged";
-    }
-    if (!key_parse(parsed, pem, copy->key_len)) {
-        return "its key is damaged";
-    }
-    if (X509_check_private_key(parsed->leaf, parsed->key) != 1) {
-        return "its key belongs to another certificate";
-    }
-    return NULL;
-}
-
-/* Parse what the slot holds now. @param pbad  set if that cannot be served:
- * its version; 0: nothing is known, try again at the next handshake */
-static acme_parsed_t *slot_parse(uint32_t *pbad, const char **pfault,
-                                 const live_t *live, uint32_t slot)
+/* Parse what the slot holds now. @param last  as acme_parse's */
+static void slot_parse(outcome_t *outcome, const live_t *live, uint32_t slot,
+                       const acme_parsed_t *last)
 {
     live_certificate_t *copy = malloc(sizeof(*copy));
-    acme_parsed_t *parsed = calloc(1, sizeof(*parsed));
-    apr_status_t rv = APR_ENOMEM;
+    apr_status_t rv;
 
-    *pbad = 0;
-    *pfault = NULL;
-    if (copy && parsed) {
-        rv = live_child_certificate(copy, live, slot);
+    memset(outcome, 0, sizeof(*outcome));
+    if (!copy) {
+        return;
     }
+    rv = live_child_certificate(copy, live, slot);
     if (rv == APR_SUCCESS) {
-        ERR_clear_error();
-        *pfault = parsed_fill(parsed, copy);
+        outcome->fault = acme_parse(&outcome->parsed, copy, last);
         ERR_clear_error();
     }
     else if (rv == APR_EINVAL) {
-        *pfault = "its place in the live segment is damaged";
+        outcome->fault = "its place in the live segment is damaged";
     }
-    if (*pfault) {
-        *pbad = copy->version;
-    }
-    if (parsed && (rv != APR_SUCCESS || *pfault)) {
-        parsed_free(parsed);
-        parsed = NULL;
-    }
-    if (copy) {
-        OPENSSL_cleanse(copy, sizeof(*copy));
-        free(copy);
-    }
-    return parsed;
+    outcome->version = copy->version;
+    OPENSSL_cleanse(copy, sizeof(*copy));
+    free(copy);
 }
 
 /* ----------------------------------------------------------------- cache */
@@ -158,7 +78,7 @@ static acme_parsed_t *slot_parse(uint32_t *pbad, const char **pfault,
 static void reference_drop(acme_parsed_t *parsed)
 {
     if (parsed && --parsed->refs == 0) {
-        parsed_free(parsed);
+        acme_parsed_free(parsed);
     }
 }
 
@@ -184,43 +104,55 @@ static int version_known(const acme_cached_t *cached, uint32_t version)
         || (cached->good && cached->good->version == version);
 }
 
-/* Under the lock: keep parsed, or what another thread was first with. */
-static void parsed_keep(acme_cached_t *cached, acme_parsed_t *parsed)
+/* Under the lock: keep what came of a parse. @param fault  as the take's */
+static void outcome_keep(acme_cached_t *cached, const outcome_t *outcome,
+                         char *fault)
 {
-    if (version_known(cached, parsed->version)) {
-        reference_drop(parsed);
-        return;
+    if (outcome->parsed) {
+        reference_drop(cached->good);
+        cached->good = outcome->parsed;
     }
-    reference_drop(cached->good);
-    cached->good = parsed;
+    else if (outcome->fault && outcome->version != cached->bad) {
+        cached->bad = outcome->version;
+        apr_cpystrn(fault, outcome->fault, ACME_FAULT_MAX);
+    }
+}
+
+/* Under the lock, which is given up meanwhile: parse what the slot holds. */
+static void slot_take_up(acme_cached_t *cached, const live_t *live,
+                         uint32_t slot, char *fault)
+{
+    acme_parsed_t *last = reference_add(cached->good);
+    outcome_t outcome;
+
+    cached->parsing = 1;
+    cache_unlock();
+    slot_parse(&outcome, live, slot, last);
+    cache_lock();
+    cached->parsing = 0;
+    reference_drop(last);
+    outcome_keep(cached, &outcome, fault);
+    pthread_cond_broadcast(&parsed_one);
 }
 
 acme_parsed_t *acme_cache_take(acme_cached_t *cached, const live_t *live,
                                uint32_t slot, char *fault)
 {
-    uint32_t bad, version = live_child_version(live, slot);
-    const char *reason;
-    acme_parsed_t *parsed, *taken;
+    uint32_t version = live_child_version(live, slot);
+    acme_parsed_t *taken;
 
     *fault = '\0';
     if (version == 0) {
         return NULL;
     }
     cache_lock();
-    if (version_known(cached, version)) {
-        taken = reference_add(cached->good);
-        cache_unlock();
-        return taken;
+    /* What is being parsed may be older than version: then look again. */
+    while (!version_known(cached, version) && cached->parsing) {
+        pthread_cond_wait(&parsed_one, &mutex);
+        version = live_child_version(live, slot);
     }
-    cache_unlock();
-    parsed = slot_parse(&bad, &reason, live, slot);
-    cache_lock();
-    if (parsed) {
-        parsed_keep(cached, parsed);
-    }
-    else if (reason && bad != cached->bad) {
-        cached->bad = bad;
-        apr_cpystrn(fault, reason, ACME_FAULT_MAX);
+    if (!version_known(cached, version)) {
+        slot_take_up(cached, live, slot, fault);
     }
     taken = reference_add(cached->good);
     cache_unlock();

@@ -5,33 +5,23 @@
 #ifndef ACME_CERT_CACHE_H
 #define ACME_CERT_CACHE_H
 
-#include <openssl/evp.h>
-#include <openssl/x509.h>
-
 #include "acme_live.h"
+#include "cert_parse.h"
 
 #define ACME_FAULT_MAX 200
-
-/** A certificate with its key. Constant; shared by reference. */
-typedef struct acme_parsed_t {
-    uint32_t version;            /**< the segment's number of it */
-    uint64_t generation;         /**< the store's */
-    X509 *leaf;
-    STACK_OF(X509) *chain;       /**< without the leaf; perhaps empty */
-    EVP_PKEY *key;
-    int refs;                    /**< guarded by the cache's lock */
-} acme_parsed_t;
 
 /** What this process has of one slot; zeroed at first. */
 typedef struct acme_cached_t {
     acme_parsed_t *good;         /**< the last one that can be served */
     uint32_t bad;                /**< a version that cannot; 0: none */
+    int parsing;                 /**< 1: a thread is at it */
 } acme_cached_t;
 
 /**
  * Take the certificate that a slot holds, or while that one is no good the
- * last good one. Parses outside of any lock: threads that come at the same
- * moment parse each for itself, and the first one's is kept.
+ * last good one. One thread parses, outside of any lock; others that come
+ * for the same slot meanwhile wait for it, so that what is returned is never
+ * older than what the slot held when this was called.
  * Source: ours.
  *
  * @param fault  ACME_FAULT_MAX bytes; set to a sentence once a process for

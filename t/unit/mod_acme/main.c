@@ -1,5 +1,7 @@
 #include "unit.h"
 
+Suite *cert_cache_suite(void);
+Suite *cert_parse_suite(void);
 Suite *counters_suite(void);
 Suite *live_suite(void);
 Suite *live_slot_suite(void);
@@ -9,7 +11,8 @@ Suite *pair_suite(void);
 int main(void)
 {
     Suite *suites[] = {
-        counters_suite(), live_suite(), live_slot_suite(), live_table_suite(),
+        cert_cache_suite(), cert_parse_suite(), counters_suite(),
+        live_suite(), live_slot_suite(), live_table_suite(),
         pair_suite(), NULL
     };
 
