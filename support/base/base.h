@@ -7,6 +7,8 @@
 #ifndef ACME_BASE_H
 #define ACME_BASE_H
 
+#include <sys/types.h>
+
 #include <jansson.h>
 
 #include <apr_pools.h>
@@ -287,6 +289,26 @@ void base_lock_release(base_lock_t *lock);
 
 /** 1 if whoever held it last ended without releasing it: was killed. */
 int base_lock_was_left(const base_lock_t *lock);
+
+/* ---------------------------------------------------------------- child */
+
+/** User and group of a name, those of nobody (65534) where there is no such
+ *  user or it is root. Source: getpwnam(3). */
+void base_user_find(const char *user, uid_t *puid, gid_t *pgid);
+
+/**
+ * Become another user for good: all user and group ids, no further group.
+ * Nothing happens where this process is not root. Safe between fork and
+ * exec.
+ * Source: setresuid(2).
+ *
+ * @return 0; else errno, and the process must end
+ */
+int base_user_become(uid_t uid, gid_t gid);
+
+/** Close every descriptor from first (3 or more) up, but for keep (-1:
+ *  none). Safe between fork and exec. Source: close_range(2). */
+void base_close_from(int first, int keep);
 
 /* ---------------------------------------------------------------- clock */
 

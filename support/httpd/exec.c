@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,24 +95,6 @@ static int pipes_open(pipes_t *pipes)
 /* ---------------------------------------------------------------- child */
 /* Between fork and exec: async-signal-safe calls only. */
 
-/** Close everything from fd up except keep. */
-static void close_from(int fd, int keep)
-{
-    int end = 65536;
-
-#ifdef SYS_close_range
-    if ((keep <= fd || syscall(SYS_close_range, fd, keep - 1, 0) == 0)
-        && syscall(SYS_close_range, keep + 1, ~0U, 0) == 0) {
-        return;
-    }
-#endif
-    for (; fd < end; fd++) {
-        if (fd != keep) {
-            close(fd);
-        }
-    }
-}
-
 static void reset_signals(void)
 {
     sigset_t none;
@@ -140,7 +121,7 @@ static void child_exec(const pipes_t *pipes, const char *const *argv)
     reset_signals();
     if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1
         && dup2(err, 2) == 2) {
-        close_from(3, fault);
+        base_close_from(3, fault);
         execv(argv[0], (char *const *)argv);
     }
     saved = errno;

@@ -5,41 +5,23 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "http/http.h"
 #include "worker/frame.h"
 
-#define NOBODY 65534
-
 /** Become user for good. @return errno or 0 */
 static int drop_privileges(const char *user)
 {
-    const struct passwd *pw;
-    uid_t uid = NOBODY;
-    gid_t gid = NOBODY;
+    uid_t uid;
+    gid_t gid;
 
-    if (geteuid() != 0) {
-        return 0;
-    }
-    pw = getpwnam(user);
-    if (pw && pw->pw_uid != 0) {
-        uid = pw->pw_uid;
-        gid = pw->pw_gid;
-    }
-    if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0
-        || setresuid(uid, uid, uid) != 0) {
-        return errno;
-    }
-    /* Believe it when it is seen. */
-    return setuid(0) == 0 ? EPERM : 0;
+    base_user_find(user, &uid, &gid);
+    return base_user_become(uid, gid);
 }
 
 /** No way back, no core, no file that grows, gone with the keeper. */
@@ -75,14 +57,7 @@ static int close_others(int *pfd)
         }
     }
     *pfd = 3;
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, 4u, ~0u, 0u) == 0) {
-        return 0;
-    }
-#endif
-    for (i = 4; i < sysconf(_SC_OPEN_MAX); i++) {
-        close(i);
-    }
+    base_close_from(4, -1);
     return 0;
 }
 

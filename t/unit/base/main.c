@@ -4,6 +4,7 @@
 #include "unit.h"
 
 Suite *b64url_suite(void);
+Suite *child_suite(void);
 Suite *clock_suite(void);
 Suite *dir_suite(void);
 Suite *err_suite(void);
@@ -18,9 +19,9 @@ Suite *url_suite(void);
 int main(void)
 {
     Suite *suites[] = {
-        b64url_suite(), clock_suite(), dir_suite(), err_suite(),
-        file_suite(), json_suite(), link_suite(), lock_suite(), log_suite(),
-        name_suite(), url_suite(), NULL
+        b64url_suite(), child_suite(), clock_suite(), dir_suite(),
+        err_suite(), file_suite(), json_suite(), link_suite(), lock_suite(),
+        log_suite(), name_suite(), url_suite(), NULL
     };
 
     return unit_run(suites);
