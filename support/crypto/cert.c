@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/pem.h>
+#include <openssl/tls1.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -124,26 +125,29 @@ apr_status_t crypto_cert_names(apr_array_header_t **pnames, int *pothers,
 
 /* ---------------------------------------------------------------- times */
 
+int crypto_time(apr_time_t *ptime, const ASN1_TIME *text)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days;
+    int secs;
+    int ok = epoch && ASN1_TIME_diff(&days, &secs, epoch, text);
+
+    ASN1_TIME_free(epoch);
+    if (ok) {
+        *ptime = apr_time_from_sec((apr_time_t)days * 86400 + secs);
+    }
+    return ok;
+}
+
 apr_status_t crypto_cert_times(apr_time_t *pnot_before,
                                apr_time_t *pnot_after,
                                const crypto_cert_t *cert, acme_err_t *err)
 {
-    const ASN1_TIME *from = X509_get0_notBefore(cert->x509);
-    const ASN1_TIME *to = X509_get0_notAfter(cert->x509);
-    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-    int days[2];
-    int secs[2];
-    int ok;
-
-    ok = epoch && ASN1_TIME_diff(&days[0], &secs[0], epoch, from)
-        && ASN1_TIME_diff(&days[1], &secs[1], epoch, to);
-    ASN1_TIME_free(epoch);
-    if (!ok) {
+    if (!crypto_time(pnot_before, X509_get0_notBefore(cert->x509))
+        || !crypto_time(pnot_after, X509_get0_notAfter(cert->x509))) {
         return crypto_fail(err, APR_EINVAL, "the certificate's validity is "
                            "malformed: report it to the CA");
     }
-    *pnot_before = apr_time_from_sec((apr_time_t)days[0] * 86400 + secs[0]);
-    *pnot_after = apr_time_from_sec((apr_time_t)days[1] * 86400 + secs[1]);
     return APR_SUCCESS;
 }
 
@@ -289,6 +293,38 @@ static const char *key_type_text(const X509 *x509)
     return kind ? kind->name : "other";
 }
 
+/* The first responder that is named. */
+static const char *ocsp_text(X509 *x509, apr_pool_t *pool)
+{
+    STACK_OF(OPENSSL_STRING) *urls = X509_get1_ocsp(x509);
+    const char *url = NULL;
+
+    if (urls && sk_OPENSSL_STRING_num(urls) > 0) {
+        const char *first = sk_OPENSSL_STRING_value(urls, 0);
+
+        url = crypto_printable((const unsigned char *)first, strlen(first),
+                               pool);
+    }
+    X509_email_free(urls);
+    return url;
+}
+
+/* RFC 7633 4.1: the feature status_request (5) must be served. */
+static int must_staple(const X509 *x509)
+{
+    TLS_FEATURE *features = X509_get_ext_d2i(x509, NID_tlsfeature, NULL,
+                                             NULL);
+    int found = 0;
+    int i;
+
+    for (i = 0; i < sk_ASN1_INTEGER_num(features); i++) {
+        found |= ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features, i))
+                 == TLSEXT_TYPE_status_request;
+    }
+    TLS_FEATURE_free(features);
+    return found;
+}
+
 apr_status_t crypto_cert_info(crypto_cert_info_t *info,
                               const crypto_cert_t *cert, acme_err_t *err,
                               apr_pool_t *result_pool)
@@ -302,6 +338,8 @@ apr_status_t crypto_cert_info(crypto_cert_info_t *info,
     info->serial = serial_text(x509, result_pool);
     info->sha256 = sha256_text(x509, result_pool);
     info->key_type = key_type_text(x509);
+    info->ocsp = ocsp_text(x509, result_pool);
+    info->must_staple = must_staple(x509);
     if (!info->subject || !info->issuer || !info->sha256) {
         return crypto_fail(err, APR_EINVAL, "the certificate's names are "
                            "malformed: report it to the CA");

@@ -86,6 +86,15 @@ apr_status_t crypto_csr_make(unsigned char **pder, apr_size_t *plen,
                              const apr_array_header_t *names,
                              acme_err_t *err, apr_pool_t *result_pool);
 
+/** The same with the TLS feature extension: the certificate is to be
+ *  served with an OCSP response. Source: RFC 7633 4.1. */
+apr_status_t crypto_csr_make_must_staple(unsigned char **pder,
+                                         apr_size_t *plen,
+                                         const crypto_key_t *key,
+                                         const apr_array_header_t *names,
+                                         acme_err_t *err,
+                                         apr_pool_t *result_pool);
+
 /**
  * Names and public key of a request (PEM or DER) whose own signature
  * verifies.
@@ -156,11 +165,57 @@ typedef struct crypto_cert_info_t {
     apr_time_t not_before;        /**< µs UTC */
     apr_time_t not_after;
     apr_array_header_t *names;    /**< dNSNames, lower case, in order */
+    const char *ocsp;             /**< nullable: URL of its OCSP responder,
+                                       printable ASCII (RFC 5280 4.2.2.1) */
+    int must_staple;              /**< 1: it may be served only with an OCSP
+                                       response (RFC 7633) */
 } crypto_cert_info_t;
 
 /** Fill *info; everything lives in result_pool. */
 apr_status_t crypto_cert_info(crypto_cert_info_t *info,
                               const crypto_cert_t *cert, acme_err_t *err,
                               apr_pool_t *result_pool);
+
+/* ----------------------------------------------------------------- ocsp */
+
+/** Largest OCSP response read, bytes. */
+#define CRYPTO_OCSP_MAX (16 * 1024)
+
+typedef enum crypto_ocsp_status_t {
+    CRYPTO_OCSP_GOOD, CRYPTO_OCSP_REVOKED, CRYPTO_OCSP_UNKNOWN
+} crypto_ocsp_status_t;
+
+/** What an OCSP response says of a certificate. */
+typedef struct crypto_ocsp_t {
+    crypto_ocsp_status_t status;
+    apr_time_t this_update;       /**< µs UTC */
+    apr_time_t next_update;
+    apr_time_t revoked_at;        /**< where it is revoked */
+    const char *reason;           /**< where it is revoked: RFC 5280's word;
+                                       constant */
+} crypto_ocsp_t;
+
+/** The request for the status of cert, DER. Source: RFC 5019 2.1. */
+apr_status_t crypto_ocsp_request(unsigned char **pder, apr_size_t *plen,
+                                 const crypto_cert_t *cert,
+                                 const crypto_cert_t *issuer,
+                                 acme_err_t *err, apr_pool_t *result_pool);
+
+/**
+ * Decide whether an OCSP response may be believed: signed by the issuer or
+ * its appointed responder, about this certificate, of its time (five
+ * minutes of clock skew at the start allowed, none at the end).
+ * Source: RFC 6960 3.2, 4.2.2.2.
+ *
+ * @param pocsp  set on success, whatever the status
+ * @param certs  of crypto_cert_t *: the certificate, its issuer, perhaps
+ *               more
+ * @return APR_EINVAL with the reason; APR_EGENERAL when the responder says
+ *         that it cannot answer
+ */
+apr_status_t crypto_ocsp_read(crypto_ocsp_t *pocsp, const void *der,
+                              apr_size_t len,
+                              const apr_array_header_t *certs,
+                              apr_time_t now, acme_err_t *err);
 
 #endif

@@ -10,6 +10,13 @@
 
 #include "crypto/internal.h"
 
+/* What a request is to ask for. */
+typedef struct wish_t {
+    const crypto_key_t *key;
+    const apr_array_header_t *names;
+    int must_staple;
+} wish_t;
+
 /* ----------------------------------------------------------------- make */
 
 /* Lower-case printable ASCII: anything else is a caller's mistake that must
@@ -58,15 +65,27 @@ static GENERAL_NAMES *san_make(const apr_array_header_t *names)
     return san;
 }
 
-/* The extensionRequest attribute with the names in it. */
-static int req_add_names(X509_REQ *req, const apr_array_header_t *names)
+/* RFC 7633 4.1: SEQUENCE { 5 }, the number of status_request. */
+static int feature_add(X509_EXTENSIONS **pexts)
 {
-    GENERAL_NAMES *san = san_make(names);
+    X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_tlsfeature,
+                                              "status_request");
+    int ok = ext && X509v3_add_ext(pexts, ext, -1) != NULL;
+
+    X509_EXTENSION_free(ext);
+    return ok;
+}
+
+/* The extensionRequest attribute with the names in it. */
+static int req_add_extensions(X509_REQ *req, const wish_t *wish)
+{
+    GENERAL_NAMES *san = san_make(wish->names);
     X509_EXTENSIONS *exts = NULL;
     int ok;
 
     ok = san && X509V3_add1_i2d(&exts, NID_subject_alt_name, san, 0,
                                 X509V3_ADD_DEFAULT) == 1
+        && (!wish->must_staple || feature_add(&exts))
         && X509_REQ_add_extensions(req, exts);
     sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
     GENERAL_NAMES_free(san);
@@ -75,14 +94,14 @@ static int req_add_names(X509_REQ *req, const apr_array_header_t *names)
 
 /* A signed request. The subject stays empty: a CN holds 64 characters at
  * most and the CAs take the names from the extension (RFC 8555 7.4). */
-static X509_REQ *req_make(const crypto_key_t *key,
-                          const apr_array_header_t *names)
+static X509_REQ *req_make(const wish_t *wish)
 {
+    const crypto_key_t *key = wish->key;
     X509_REQ *req = X509_REQ_new();
 
     if (!req || !X509_REQ_set_version(req, X509_REQ_VERSION_1)
         || !X509_REQ_set_pubkey(req, key->evp)
-        || !req_add_names(req, names)
+        || !req_add_extensions(req, wish)
         || !X509_REQ_sign(req, key->evp, crypto_kind_digest(key->kind))) {
         X509_REQ_free(req);
         return NULL;
@@ -127,11 +146,11 @@ static apr_status_t names_check(const apr_array_header_t *names,
     return APR_SUCCESS;
 }
 
-apr_status_t crypto_csr_make(unsigned char **pder, apr_size_t *plen,
-                             const crypto_key_t *key,
-                             const apr_array_header_t *names,
-                             acme_err_t *err, apr_pool_t *result_pool)
+static apr_status_t wish_make(unsigned char **pder, apr_size_t *plen,
+                              const wish_t *wish, acme_err_t *err,
+                              apr_pool_t *result_pool)
 {
+    const apr_array_header_t *names = wish->names;
     unsigned char *der = NULL;
     apr_status_t rv;
     X509_REQ *req;
@@ -141,11 +160,11 @@ apr_status_t crypto_csr_make(unsigned char **pder, apr_size_t *plen,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (!key->secret) {
+    if (!wish->key->secret) {
         return crypto_fail(err, APR_EINVAL, "a public key cannot sign a "
                            "certificate request: give the private key");
     }
-    req = req_make(key, names);
+    req = req_make(wish);
     if (req) {
         der = req_der(plen, req, result_pool);
         X509_REQ_free(req);
@@ -157,6 +176,28 @@ apr_status_t crypto_csr_make(unsigned char **pder, apr_size_t *plen,
     }
     *pder = der;
     return APR_SUCCESS;
+}
+
+apr_status_t crypto_csr_make(unsigned char **pder, apr_size_t *plen,
+                             const crypto_key_t *key,
+                             const apr_array_header_t *names,
+                             acme_err_t *err, apr_pool_t *result_pool)
+{
+    const wish_t wish = { key, names, 0 };
+
+    return wish_make(pder, plen, &wish, err, result_pool);
+}
+
+apr_status_t crypto_csr_make_must_staple(unsigned char **pder,
+                                         apr_size_t *plen,
+                                         const crypto_key_t *key,
+                                         const apr_array_header_t *names,
+                                         acme_err_t *err,
+                                         apr_pool_t *result_pool)
+{
+    const wish_t wish = { key, names, 1 };
+
+    return wish_make(pder, plen, &wish, err, result_pool);
 }
 
 /* ----------------------------------------------------------------- read */

@@ -108,6 +108,9 @@ apr_status_t crypto_cert_names(apr_array_header_t **pnames, int *pothers,
                                const crypto_cert_t *cert, acme_err_t *err,
                                apr_pool_t *result_pool);
 
+/** An ASN.1 time as µs UTC. @return 0 if it is malformed */
+int crypto_time(apr_time_t *ptime, const ASN1_TIME *text);
+
 /** The validity of cert, µs UTC. @return APR_EINVAL if it is malformed */
 apr_status_t crypto_cert_times(apr_time_t *pnot_before,
                                apr_time_t *pnot_after,

@@ -145,6 +145,41 @@ START_TEST(make_digest)
 }
 END_TEST
 
+/* A certificate that is to be served with an OCSP response alone is asked
+ * for by one more extension: RFC 7633's, SEQUENCE { 5 }. */
+START_TEST(make_must_staple)
+{
+    static const unsigned char feature[] = { 0x30, 0x03, 0x02, 0x01, 0x05 };
+    const ASN1_OCTET_STRING *value;
+    const unsigned char *at;
+    X509_EXTENSIONS *exts;
+    X509_EXTENSION *ext;
+    crypto_key_t *key;
+    unsigned char *der;
+    X509_REQ *req;
+    apr_size_t len;
+
+    unit_ok(crypto_key_generate(&key, CRYPTO_P256, &err, pool));
+    unit_ok(crypto_csr_make_must_staple(&der, &len, key,
+                                        fix_names(pool, "a.example", NULL),
+                                        &err, pool));
+    at = der;
+    req = d2i_X509_REQ(NULL, &at, (long)len);
+    ck_assert_int_eq(X509_REQ_verify(req, X509_REQ_get0_pubkey(req)), 1);
+    exts = X509_REQ_get_extensions(req);
+    ck_assert_int_eq(sk_X509_EXTENSION_num(exts), 2);
+    ext = X509v3_get_ext(exts, X509v3_get_ext_by_NID(exts, NID_tlsfeature,
+                                                     -1));
+    ck_assert(!X509_EXTENSION_get_critical(ext));
+    value = X509_EXTENSION_get_data(ext);
+    ck_assert_int_eq(ASN1_STRING_length(value), sizeof(feature));
+    ck_assert(!memcmp(ASN1_STRING_get0_data(value), feature,
+                      sizeof(feature)));
+    sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
+    X509_REQ_free(req);
+}
+END_TEST
+
 /* What was made can be read: same DER, names and key. */
 START_TEST(make_read)
 {
@@ -473,6 +508,7 @@ Suite *csr_suite(void)
     TCase *tc = unit_case(suite, "make");
 
     tcase_add_loop_test(tc, make_openssl, 0, 4);
+    tcase_add_test(tc, make_must_staple);
     tcase_add_loop_test(tc, make_digest, 0, 4);
     tcase_add_test(tc, make_read);
     tcase_add_test(tc, make_many);

@@ -10,12 +10,13 @@ Suite *csr_suite(void);
 Suite *cert_suite(void);
 Suite *chain_read_suite(void);
 Suite *chain_check_suite(void);
+Suite *ocsp_suite(void);
 
 int main(void)
 {
     Suite *suites[] = {
         key_suite(), jwk_suite(), sign_suite(), csr_suite(), cert_suite(),
-        chain_read_suite(), chain_check_suite(), NULL
+        chain_read_suite(), chain_check_suite(), ocsp_suite(), NULL
     };
 
     return unit_run(suites);
