@@ -74,6 +74,10 @@ typedef struct acme_result_t {
     acme_err_t err;                /**< status APR_SUCCESS: it succeeded */
     int requests;                  /**< HTTP requests made for this job */
     apr_interval_time_t elapsed;   /**< µs, from its first step */
+    int replies;                   /**< those requests that were answered,
+                                        however */
+    apr_interval_time_t latency;   /**< µs the CA took for them together */
+    apr_interval_time_t slowest;   /**< µs it took for one at most */
 } acme_result_t;
 
 /**

@@ -305,6 +305,9 @@ struct acme_job_t {
     int pending;                   /**< requests of this state under way */
     int keep;                      /**< failed by our side: order lives on */
     int requests;
+    int replies;
+    apr_interval_time_t latency;   /**< of all replies together */
+    apr_interval_time_t slowest;
     acme_order_t *order;           /**< nullable */
     int resumed;                   /**< order comes from order_job->resume */
     int renewed;                   /**< order_job->resume is out of play */

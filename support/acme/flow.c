@@ -229,6 +229,9 @@ static void tell(acme_job_t *job)
     result.err = job->err;
     result.requests = job->requests;
     result.elapsed = acme_now(job->engine) - job->started;
+    result.replies = job->replies;
+    result.latency = job->latency;
+    result.slowest = job->slowest;
     host->done(host, job->number, &result);
 }
 

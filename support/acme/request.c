@@ -489,6 +489,15 @@ static void accepted(acme_request_t *request)
     end_now(request);
 }
 
+static void time_reply(acme_job_t *job, const http_response_t *response)
+{
+    job->replies++;
+    job->latency += response->elapsed;
+    if (job->slowest < response->elapsed) {
+        job->slowest = response->elapsed;
+    }
+}
+
 static void judge(acme_request_t *request)
 {
     int abandoned = !request->done;
@@ -506,8 +515,10 @@ static void judge(acme_request_t *request)
     if (abandoned) {
         keep_nonce(request);
         drop(request);
+        return;
     }
-    else if (request->response->status / 100 == 2) {
+    time_reply(request->job, request->response);
+    if (request->response->status / 100 == 2) {
         accepted(request);
     }
     else {

@@ -225,9 +225,12 @@ static void proxy_done(acme_host_t *host, int job,
                        const acme_result_t *result)
 {
     tell((proxy_t *)host,
-         json_pack("{s:s, s:i, s:i, s:I, s:o}", "call", "done", "job", job,
-                   "requests", result->requests,
+         json_pack("{s:s, s:i, s:i, s:I, s:i, s:I, s:I, s:o}", "call",
+                   "done", "job", job, "requests", result->requests,
                    "elapsed", (json_int_t)result->elapsed,
+                   "replies", result->replies,
+                   "latency", (json_int_t)result->latency,
+                   "slowest", (json_int_t)result->slowest,
                    "error", frame_err_pack(&result->err)));
 }
 

@@ -198,10 +198,27 @@ static apr_status_t call_progress(server_t *server, json_t *call,
     return APR_SUCCESS;
 }
 
+/** The time in member, in µs; -1 if it is none. */
+static apr_interval_time_t time_of(const json_t *call, const char *member)
+{
+    const json_t *time = json_object_get(call, member);
+
+    return json_is_integer(time) ? json_integer_value(time) : -1;
+}
+
+/** What the CA took to answer. @return 0 if it makes no sense */
+static int read_timing(acme_result_t *result, const json_t *call)
+{
+    result->replies = number_below(call, "replies", INT_MAX);
+    result->latency = time_of(call, "latency");
+    result->slowest = time_of(call, "slowest");
+    return result->replies >= 0 && result->latency >= 0
+           && result->slowest >= 0;
+}
+
 static apr_status_t call_done(server_t *server, json_t *call,
                               acme_err_t *err, apr_pool_t *pool)
 {
-    const json_t *elapsed = json_object_get(call, "elapsed");
     int job = job_of(server, call);
     acme_result_t result;
 
@@ -209,9 +226,9 @@ static apr_status_t call_done(server_t *server, json_t *call,
     (void)pool;
     memset(&result, 0, sizeof(result));
     result.requests = number_below(call, "requests", INT_MAX);
-    result.elapsed = json_integer_value(elapsed);
+    result.elapsed = time_of(call, "elapsed");
     if (job < 0 || server->done[job] || result.requests < 0
-        || !json_is_integer(elapsed) || result.elapsed < 0
+        || result.elapsed < 0 || !read_timing(&result, call)
         || frame_err_unpack(&result.err, json_object_get(call, "error"))
            != APR_SUCCESS) {
         return APR_BADARG;

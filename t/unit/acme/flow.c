@@ -23,6 +23,9 @@ START_TEST(one_name_takes_eight_requests)
     ck_assert_int_eq(rig->results[0].requests, 8);
     ck_assert_int_eq(rig_elapsed(rig), apr_time_from_msec(8 * 10 + 2 * 40));
     ck_assert_int_eq(rig->results[0].elapsed, rig_elapsed(rig));
+    ck_assert_int_eq(rig->results[0].replies, 8);
+    ck_assert_int_eq(rig->results[0].latency, apr_time_from_msec(8 * 10));
+    ck_assert_int_eq(rig->results[0].slowest, apr_time_from_msec(10));
     ck_assert_int_eq(rig->certificates, 1);
     ck_assert_int_eq(rig->saves, 3);
     ck_assert_int_eq(rig->forgets, 1);

@@ -83,7 +83,8 @@ START_TEST(calls_go_both_ways)
 {
     acme_sign_t sign = { ACME_SIGN_NEW_ACCOUNT, 1, -1,
                          "https://ca1.example/new", "N", "{\"a\":\"\\n\"}" };
-    acme_result_t result = { .requests = 7, .elapsed = 8 };
+    acme_result_t result = { .requests = 7, .elapsed = 8, .replies = 5,
+                             .latency = 900, .slowest = 400 };
     const char *value = NULL;
 
     unit_ok(proxy->sign(proxy, &sign, &value, &err, pool));
@@ -113,6 +114,9 @@ START_TEST(calls_go_both_ways)
                      "done 2\n");
     ck_assert_int_eq(script->results[2].requests, 7);
     ck_assert_int_eq(script->results[2].elapsed, 8);
+    ck_assert_int_eq(script->results[2].replies, 5);
+    ck_assert_int_eq(script->results[2].latency, 900);
+    ck_assert_int_eq(script->results[2].slowest, 400);
     ck_assert_int_eq(script->results[2].err.status, APR_SUCCESS);
 }
 END_TEST

@@ -69,6 +69,7 @@ static void no_answer(void)
 
 #define NO_ERROR "{\"exit\":0,\"identifier\":\"\",\"message\":\"\"," \
                  "\"retry_at\":0,\"status\":0,\"type\":\"\"}"
+#define TIMING "\"replies\":2,\"latency\":70,\"slowest\":50"
 #define END "{\"call\":\"end\",\"error\":" NO_ERROR "}"
 
 /* ----------------------------------------------------------- honest calls */
@@ -95,8 +96,8 @@ START_TEST(calls_reach_the_host)
     tell("{\"call\":\"order_save\",\"job\":2,\"state\":null}");
     tell("{\"call\":\"certificate_save\",\"job\":0,\"pem\":\"a\\nb\"}");
     tell("{\"call\":\"progress\",\"job\":0,\"step\":\"walking\"}");
-    tell("{\"call\":\"done\",\"job\":0,\"requests\":3,\"elapsed\":4,"
-         "\"error\":" NO_ERROR "}");
+    tell("{\"call\":\"done\",\"job\":0,\"requests\":3,\"elapsed\":4," TIMING
+         ",\"error\":" NO_ERROR "}");
     tell(END);
     unit_ok(serve());
     ck_assert_int_eq(ended, 1);
@@ -160,7 +161,7 @@ END_TEST
 /* A job's result is passed on whole. */
 START_TEST(results_are_passed_on)
 {
-    tell("{\"call\":\"done\",\"job\":2,\"requests\":9,"
+    tell("{\"call\":\"done\",\"job\":2,\"requests\":9," TIMING ","
          "\"elapsed\":1234567890123,\"error\":{\"status\":11,\"exit\":75,"
          "\"retry_at\":99,\"type\":\"urn:r\",\"identifier\":\"i\","
          "\"message\":\"late\"}}");
@@ -171,6 +172,9 @@ START_TEST(results_are_passed_on)
     ck_assert_int_eq(script->done_count[2], 1);
     ck_assert_int_eq(script->results[2].requests, 9);
     ck_assert_int_eq(script->results[2].elapsed, 1234567890123);
+    ck_assert_int_eq(script->results[2].replies, 2);
+    ck_assert_int_eq(script->results[2].latency, 70);
+    ck_assert_int_eq(script->results[2].slowest, 50);
     ck_assert_int_eq(script->results[2].err.status, 11);
     ck_assert_int_eq(script->results[2].err.exit, BASE_EXIT_BUSY);
     ck_assert_int_eq(script->results[2].err.retry_at, 99);
@@ -225,8 +229,8 @@ START_TEST(calls_behind_the_end_are_ignored)
 {
     tell(END);
     tell("{\"call\":\"csr\",\"job\":1}");
-    tell("{\"call\":\"done\",\"job\":0,\"requests\":3,\"elapsed\":4,"
-         "\"error\":" NO_ERROR "}");
+    tell("{\"call\":\"done\",\"job\":0,\"requests\":3,\"elapsed\":4," TIMING
+         ",\"error\":" NO_ERROR "}");
     unit_ok(serve());
     ck_assert_str_eq(script->log, "");
     ck_assert_int_eq(done[0], 0);
@@ -237,10 +241,10 @@ END_TEST
 /* A job that ended once cannot end again. */
 START_TEST(done_twice_is_refused)
 {
-    tell("{\"call\":\"done\",\"job\":0,\"requests\":3,\"elapsed\":4,"
-         "\"error\":" NO_ERROR "}");
-    tell("{\"call\":\"done\",\"job\":0,\"requests\":3,\"elapsed\":4,"
-         "\"error\":" NO_ERROR "}");
+    tell("{\"call\":\"done\",\"job\":0,\"requests\":3,\"elapsed\":4," TIMING
+         ",\"error\":" NO_ERROR "}");
+    tell("{\"call\":\"done\",\"job\":0,\"requests\":3,\"elapsed\":4," TIMING
+         ",\"error\":" NO_ERROR "}");
     unit_fails(serve(), APR_EINVAL, "makes no sense (done)");
     ck_assert_int_eq(script->done_count[0], 1);
     ck_assert_int_eq(ended, 0);
@@ -257,7 +261,9 @@ END_TEST
 #define ACCOUNT "\"call\":\"account_save\","
 #define ORDER "\"call\":\"order_save\","
 #define CERT "\"call\":\"certificate_save\","
-#define DONE "\"call\":\"done\","
+#define UNTIMED "\"call\":\"done\",\"job\":0,\"requests\":1," \
+    "\"elapsed\":1,\"error\":" NO_ERROR
+#define DONE "\"call\":\"done\"," TIMING ","
 
 static const char *const bad_calls[] = {
     /* no call, or none that there is */
@@ -349,6 +355,15 @@ static const char *const bad_calls[] = {
     "{" DONE "\"job\":0,\"requests\":1,\"elapsed\":1}",
     "{" DONE "\"job\":0,\"requests\":1,\"elapsed\":1,\"error\":{}}",
     "{" DONE "\"job\":0,\"requests\":1,\"elapsed\":1,\"error\":null}",
+    "{" UNTIMED "}",
+    "{" UNTIMED ",\"replies\":-1,\"latency\":1,\"slowest\":1}",
+    "{" UNTIMED ",\"replies\":1,\"latency\":-1,\"slowest\":1}",
+    "{" UNTIMED ",\"replies\":1,\"latency\":1,\"slowest\":-1}",
+    "{" UNTIMED ",\"replies\":1.5,\"latency\":1,\"slowest\":1}",
+    "{" UNTIMED ",\"replies\":4294967296,\"latency\":1,\"slowest\":1}",
+    "{" UNTIMED ",\"replies\":1,\"latency\":\"1\",\"slowest\":1}",
+    "{" UNTIMED ",\"replies\":1,\"latency\":1,\"slowest\":null}",
+    "{" UNTIMED ",\"replies\":1,\"latency\":1}",
     /* end */
     "{\"call\":\"end\"}", "{\"call\":\"end\",\"error\":null}",
     "{\"call\":\"end\",\"error\":{\"status\":0}}"
