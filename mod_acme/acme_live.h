@@ -1,13 +1,21 @@
 /*
  * The live segment: what acmectl tells the running httpd, without a reload.
  *
- * A file in httpd's runtime directory, 0600 and owned by root, sparse. The
- * httpd parent makes a new one in post_config at each (re)start and maps it
- * PROT_READ from a descriptor opened O_RDONLY (mprotect cannot make that
- * writable), then closes the descriptor; children inherit the mapping and
- * nothing else. Children of the last configuration keep the file they have.
- * acmectl opens the file by path and is the only writer; writers exclude
- * each other by an OFD write lock on the file itself.
+ * Two files in httpd's runtime directory, 0600 and owned by root, sparse.
+ * The httpd parent maps them PROT_READ from descriptors opened O_RDONLY
+ * (mprotect cannot make that writable), then closes the descriptors;
+ * children inherit the mappings and nothing else. acmectl opens the files by
+ * path and is the only writer; writers exclude each other by an OFD write
+ * lock on the file itself.
+ *
+ *   PATH              what belongs to one configuration: its certificates.
+ *                     Made anew at each (re)start; children of the last
+ *                     configuration keep the file they have.
+ *   PATH.challenges   what is pending: it outlives restarts, so that the
+ *                     children of all configurations, some of which answer
+ *                     for seconds after a restart, know every challenge.
+ *                     Its size is the same for all configurations: only a
+ *                     damaged file or one of another format is replaced.
  *
  * This header and live.c are the contract between mod_acme and acmectl and
  * are linked by both. Nothing else touches the raw memory.
@@ -15,19 +23,26 @@
  * Layout, format LIVE_FORMAT, all numbers in host byte order; each part
  * begins at a multiple of 4096:
  *
+ *   PATH
  *      0  live_header_t   magic "ACMELIVE", format, sizes, generation
- *   4096  uint32_t[capacity / 32]   one bit a place: 1 if it may be in use
- *         live_token_t[capacity]    pending http-01 tokens, hashed
- *         live_slot_t[slots]        certificates that httpd can serve: who
+ *   4096  live_slot_t[slots]        certificates that httpd can serve: who
  *                                   they are, sorted by id, and which state
  *         live_pair_t[slots]        their keys and chains, in that order
  *
- * Header, bits and slots are there from the start. The pages of tokens and
- * pairs come into being when a writer first uses them, so that a large table
- * costs nothing; a reader looks at bits and slots first and never touches a
- * page that is a hole (on a full tmpfs that alone would kill it with
- * SIGBUS). The file never shrinks in place: that would do the same, and only
- * root can do it.
+ *   PATH.challenges
+ *      0  live_header_t   magic "ACMECHAL", format, sizes
+ *   4096  uint32_t[LIVE_TOKENS / 32]  one bit a place: 1 if it may be in use
+ *         uint32_t[LIVE_NAMES / 32]   the same
+ *         live_token_t[LIVE_TOKENS]   pending http-01 tokens, hashed
+ *         live_name_t[LIVE_NAMES]     names with a pending tls-alpn-01
+ *                                     challenge, hashed
+ *
+ * Header, bits and slots are there from the start. The pages of tokens,
+ * names and pairs come into being when a writer first uses them, so that a
+ * large table costs nothing; a reader looks at bits and slots first and
+ * never touches a page that is a hole (on a full tmpfs that alone would kill
+ * it with SIGBUS). A file never shrinks in place: that would do the same,
+ * and only root can do it.
  *
  * A slot is empty at each (re)start: what httpd has loaded from the store is
  * current. The parent makes the segment before it reads the store, acmectl
@@ -38,17 +53,18 @@
  * store's number of it, so that it is stapled to no other: neither to the
  * one before a swap nor to the one behind.
  *
- * A token or a slot is changed under a sequence counter: odd while a writer
- * is in it. A reader copies the entry between two reads of the same even
- * value; a writer killed inside leaves it odd for ever, so readers give up
- * after a bounded number of tries (a token reads as absent, of a certificate
- * the last one stays) and the next writer repairs it. A slot's counter
- * guards its pair, too. A token belongs to one of the LIVE_WINDOW places
- * that follow its hash; there are no tombstones: readers look at the whole
- * window. A token whose expiry has passed is absent: a dead acmectl leaves
- * nothing served for ever.
+ * A token, a name or a slot is changed under a sequence counter: odd while a
+ * writer is in it. A reader copies the entry between two reads of the same
+ * even value; a writer killed inside leaves it odd for ever, so readers give
+ * up after a bounded number of tries (a token or name reads as absent, of a
+ * certificate the last one stays) and the next writer repairs it. A slot's
+ * counter guards its pair, too. Tokens and names belong to one of the
+ * LIVE_WINDOW places that follow their hash; there are no tombstones:
+ * readers look at the whole window. One whose expiry has passed is absent:
+ * a dead acmectl leaves nothing served for ever.
  *
- * Source: ours; RFC 8555 8.1 (key authorization), 8.3 (token alphabet).
+ * Source: ours; RFC 8555 8.1 (key authorization), 8.3 (token alphabet); RFC
+ * 8737 3 (challenge certificates).
  */
 #ifndef ACME_LIVE_H
 #define ACME_LIVE_H
@@ -60,15 +76,17 @@
 #include <apr_time.h>
 
 #define LIVE_MAGIC      "ACMELIVE"
-#define LIVE_FORMAT     2
-#define LIVE_BITS_AT    4096  /**< offset of the bits, bytes */
-#define LIVE_WINDOW     32    /**< places a token may stand in */
-#define LIVE_CAPACITY_MIN 1024  /**< 0.6 MB of holes; new names fit in
-                                   before httpd takes them up */
-#define LIVE_CAPACITY_MAX (1 << 22)  /**< 2.6 GB of holes */
+#define LIVE_MAGIC_CHALLENGES "ACMECHAL"
+#define LIVE_CHALLENGES ".challenges"  /**< behind PATH */
+#define LIVE_FORMAT     3
+#define LIVE_TOKENS     32768 /**< places, a power of two; 20 MB of holes */
+#define LIVE_NAMES      8192  /**< 64 MB of holes */
+#define LIVE_WINDOW     32    /**< places that one may stand in */
 #define LIVE_TOKEN_MIN  22    /**< 128 bit in base64url, RFC 8555 8.3 */
 #define LIVE_TOKEN_MAX  255
 #define LIVE_KEYAUTH_MAX 351  /**< token "." 43 characters, with room */
+#define LIVE_NAME_MAX   253
+#define LIVE_PEMS_MAX   7919  /**< of a name: two certificates, two keys */
 #define LIVE_SLOTS_MAX  (1 << 17)    /**< 3.2 GB of holes */
 #define LIVE_ID_MAX     271   /**< a name of 253, "~", a key type */
 #define LIVE_KEY_MAX    4096  /**< PEM; RSA-4096 has 3272 */
@@ -77,26 +95,39 @@
 #define LIVE_NO_SLOT    UINT32_MAX
 
 typedef struct live_header_t {
-    char magic[8];         /**< LIVE_MAGIC, no NUL */
+    char magic[8];         /**< LIVE_MAGIC or the other, no NUL */
     uint32_t format;       /**< LIVE_FORMAT */
-    uint32_t capacity;     /**< entries in the token table, power of two */
-    uint32_t slots;        /**< certificates */
-    uint32_t reserved;     /**< 0 */
+    uint32_t slots;        /**< certificates; 0 in PATH.challenges */
+    uint32_t tokens;       /**< LIVE_TOKENS; 0 in PATH */
+    uint32_t names;        /**< LIVE_NAMES; 0 in PATH */
     uint64_t size;         /**< bytes of the whole file */
     uint64_t generation;   /**< raised by the parent at each (re)start;
                                 a new file starts at its µs UTC, so that a
-                                lost file does not repeat a number */
+                                lost file does not repeat a number; constant
+                                in PATH.challenges */
     int64_t started;       /**< of that (re)start, µs UTC */
 } live_header_t;
 
-typedef struct live_token_t {
+/** What tokens and names have in common; the value follows. */
+typedef struct live_entry_t {
     uint32_t seq;          /**< odd: being written */
-    uint16_t token_len;    /**< 0: empty */
-    uint16_t keyauth_len;
+    uint16_t key_len;      /**< 0: empty */
+    uint16_t value_len;
     int64_t expires;       /**< µs UTC */
-    char token[LIVE_TOKEN_MAX + 1];
+    char key[256];         /**< the token, or the name in lower case */
+} live_entry_t;
+
+typedef struct live_token_t {
+    live_entry_t entry;
     char keyauth[LIVE_KEYAUTH_MAX + 1];
 } live_token_t;
+
+typedef struct live_name_t {
+    live_entry_t entry;
+    char pems[LIVE_PEMS_MAX + 1];  /**< certificate and key of each of
+                                        live_answer_t's types in order, PEM,
+                                        each with its NUL */
+} live_name_t;
 
 typedef struct live_slot_t {
     uint32_t seq;          /**< odd: being written, or its pair is */
@@ -127,28 +158,25 @@ typedef struct live_t live_t;
 
 /**
  * Make a new segment, raise its generation, map it read-only. It replaces
- * the present one by rename and takes its unexpired tokens along, so that a
- * restart in the middle of an order loses nothing (unless a writer has
- * locked it for 2 seconds and does not go on); its slots are empty. A file
- * that is cut short, of another format or no segment at all is replaced,
- * too. When it cannot be made, no segment is left: acmectl must not write
- * into one that httpd does not read.
+ * the present one by rename; its slots are empty. Challenges stay what they
+ * are, expired and torn ones are swept (unless a writer has locked them for
+ * 2 seconds and does not go on: then they are replaced by none). A file that
+ * is cut short, of another format or no segment at all is replaced, too.
+ * When it cannot be made, no segment is left: acmectl must not write into
+ * one that httpd does not read.
  * Source: ours.
  *
  * @param plive   set on success; unmapped when pool is cleared
  * @param path    file in httpd's runtime directory
- * @param tokens  names that may be validated at the same time; more than
- *                the table can ever hold get the largest table
  * @param ids     ids in the store of the certificates that this httpd can
  *                serve, of const char *, each once; borrowed. Those that are
  *                too long, or behind LIVE_SLOTS_MAX others, get no slot
  * @param perror  set on failure: one sentence in pool
- * @return APR_SUCCESS; APR_EACCES when the file is not a regular file of
+ * @return APR_SUCCESS; APR_EACCES when a file is not a regular file of
  *         this process's effective user with mode 0600 and one name; the
  *         system's error
  */
 apr_status_t live_parent_open(live_t **plive, const char *path,
-                              apr_size_t tokens,
                               const apr_array_header_t *ids,
                               const char **perror, apr_pool_t *pool);
 
@@ -156,8 +184,8 @@ apr_status_t live_parent_open(live_t **plive, const char *path,
  *  @return LIVE_NO_SLOT if it has none */
 uint32_t live_parent_slot(const live_t *live, const char *id);
 
-/** Remove the segment of an httpd that has no domain any more. */
-void live_parent_remove(const char *path);
+/** Remove both files of an httpd that has no domain any more. */
+void live_parent_remove(const char *path, apr_pool_t *pool);
 
 /* ------------------------------------------------------ httpd's children */
 
@@ -174,6 +202,32 @@ void live_parent_remove(const char *path);
  */
 apr_size_t live_child_token(const live_t *live, const char *token,
                             apr_size_t len, char *keyauth, apr_time_t now);
+
+/** Certificates of one tls-alpn-01 challenge, with their keys: PEM. */
+typedef enum live_answer_type_t {
+    LIVE_ANSWER_EC,
+    LIVE_ANSWER_RSA,
+    LIVE_ANSWER_TYPES
+} live_answer_type_t;
+
+typedef struct live_answer_t {
+    const char *cert[LIVE_ANSWER_TYPES];
+    const char *key[LIVE_ANSWER_TYPES];
+} live_answer_t;
+
+/**
+ * Look up a name with a pending tls-alpn-01 challenge, as
+ * live_child_token does.
+ * Source: RFC 8737 3.
+ *
+ * @param panswer  set on success: leads into memory
+ * @param memory   the caller's
+ * @param name     any bytes a client sent; upper case matches
+ * @param now      µs UTC
+ * @return 1; 0 if there is no such name
+ */
+int live_child_name(live_answer_t *panswer, live_name_t *memory,
+                    const live_t *live, const char *name, apr_time_t now);
 
 /** 1 if s is a token's text: LIVE_TOKEN_MIN..MAX of base64url's alphabet */
 int live_token_valid(const char *s, apr_size_t len);
@@ -269,6 +323,23 @@ apr_status_t live_writer_token_put(live_writer_t *writer, const char *token,
  *  @return as live_writer_token_put, except APR_ENOSPC */
 apr_status_t live_writer_token_remove(live_writer_t *writer,
                                       const char *token);
+
+/**
+ * Prove control of a name by tls-alpn-01 until expires; replaces an entry
+ * of that name.
+ * Source: RFC 8737 3.
+ *
+ * @param name    a domain name
+ * @param answer  all of it set; together LIVE_PEMS_MAX bytes with the NULs
+ * @return as live_writer_token_put
+ */
+apr_status_t live_writer_name_put(live_writer_t *writer, const char *name,
+                                  const live_answer_t *answer,
+                                  apr_time_t expires);
+
+/** Stop; absent is success. @return as live_writer_token_remove */
+apr_status_t live_writer_name_remove(live_writer_t *writer,
+                                     const char *name);
 
 /**
  * Let httpd serve a certificate from its next handshake on.

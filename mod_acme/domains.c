@@ -340,7 +340,6 @@ static acme_domain_t *domain_create(resolver_t *r, const acme_claim_t *claim,
         apr_hash_set(r->owners, APR_ARRAY_IDX(names, i, const char *),
                      APR_HASH_KEY_STRING, domain);
     }
-    r->state->names += names->nelts;
     APR_ARRAY_PUSH(r->state->domains, acme_domain_t *) = domain;
     return domain;
 }

@@ -44,11 +44,11 @@ apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf)
     apr_status_t rv;
 
     if (state->domains->nelts == 0) {
-        live_parent_remove(path);
+        live_parent_remove(path, pconf);
         return APR_SUCCESS;
     }
-    rv = live_parent_open(&state->live, path, state->names,
-                          acme_certificates_ids(pconf), &error, pconf);
+    rv = live_parent_open(&state->live, path, acme_certificates_ids(pconf),
+                          &error, pconf);
     if (rv != APR_SUCCESS) {
         state->live = NULL;
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,

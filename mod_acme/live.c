@@ -3,11 +3,14 @@
  *
  * Who does what, and under which protection:
  *
- *   parent    makes, grows, sweeps     OFD lock on the file
+ *   parent    makes, sweeps            OFD lock on the file
  *   writer    put, remove              OFD lock on the file, taken for each
- *                                      operation, then a look whether path
- *                                      still leads to that file
+ *                                      operation, then a look whether its
+ *                                      path still leads to that file
  *   child     reads                    bits, then the entry's counter
+ *
+ * The two files differ in their headers alone (header_layout_ok) and in what
+ * a restart does to them: file_prepare.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,10 +59,17 @@ static void segment_close(live_segment_t *seg)
     }
 }
 
-static apr_status_t segment_cleanup(void *data)
+static void file_init(live_file_t *file, const char *path, const char *magic)
 {
-    segment_close(data);
-    return APR_SUCCESS;
+    memset(file, 0, sizeof(*file));
+    file->seg.fd = -1;
+    file->path = path;
+    file->magic = magic;
+}
+
+static const char *challenges_path(const char *path, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, path, LIVE_CHALLENGES, NULL);
 }
 
 /* Why a file that is there must not be used, or NULL. */
@@ -82,29 +92,41 @@ static const char *file_fault(const struct stat *st)
     return NULL;
 }
 
+static int is_challenges(const live_file_t *file)
+{
+    return !strcmp(file->magic, LIVE_MAGIC_CHALLENGES);
+}
+
+/* 1 if sizes in the header are those that such a file can have. */
+static int header_layout_ok(const live_header_t *header,
+                            const live_file_t *file)
+{
+    if (is_challenges(file)) {
+        return header->slots == 0 && header->tokens == LIVE_TOKENS
+            && header->names == LIVE_NAMES
+            && header->size == LIVE_CHALLENGES_SIZE;
+    }
+    return header->slots <= LIVE_SLOTS_MAX && header->tokens == 0
+        && header->names == 0 && header->size == live_size(header->slots);
+}
+
 /* @return APR_EINVAL if the file's content is no segment of our format */
-static apr_status_t header_check(live_segment_t *seg, off_t file_size)
+static apr_status_t header_check(live_file_t *file, off_t file_size)
 {
     live_header_t header;
-    ssize_t n = pread(seg->fd, &header, sizeof(header), 0);
+    ssize_t n = pread(file->seg.fd, &header, sizeof(header), 0);
 
     if (n == -1) {
         return errno;
     }
     if (n != (ssize_t)sizeof(header)
-        || memcmp(header.magic, LIVE_MAGIC, sizeof(header.magic))
-        || header.format != LIVE_FORMAT
-        || header.capacity < LIVE_CAPACITY_MIN
-        || header.capacity > LIVE_CAPACITY_MAX
-        || (header.capacity & (header.capacity - 1))
-        || header.slots > LIVE_SLOTS_MAX
-        || header.size != live_size(header.capacity, header.slots)
+        || memcmp(header.magic, file->magic, sizeof(header.magic))
+        || header.format != LIVE_FORMAT || !header_layout_ok(&header, file)
         || file_size != (off_t)header.size) {
         return APR_EINVAL;
     }
-    seg->capacity = header.capacity;
-    seg->slots = header.slots;
-    seg->size = header.size;
+    file->seg.slots = header.slots;
+    file->seg.size = header.size;
     return APR_SUCCESS;
 }
 
@@ -120,9 +142,10 @@ static apr_status_t segment_map(live_segment_t *seg, int prot)
 }
 
 /* The same for parent, child and writer: only a private file of ours. */
-static apr_status_t segment_check(live_segment_t *seg, int prot,
-                                  const char **pfault)
+static apr_status_t file_check(live_file_t *file, int prot,
+                               const char **pfault)
 {
+    live_segment_t *seg = &file->seg;
     struct stat st;
     apr_status_t rv;
 
@@ -135,7 +158,7 @@ static apr_status_t segment_check(live_segment_t *seg, int prot,
     }
     seg->dev = st.st_dev;
     seg->ino = st.st_ino;
-    rv = header_check(seg, st.st_size);
+    rv = header_check(file, st.st_size);
     if (rv != APR_SUCCESS) {
         *pfault = "it is cut short or of another format";
         return rv;
@@ -143,16 +166,17 @@ static apr_status_t segment_check(live_segment_t *seg, int prot,
     return segment_map(seg, prot);
 }
 
-static apr_status_t segment_open(live_segment_t *seg, const char *path,
-                                 int prot, const char **pfault)
+static apr_status_t file_open(live_file_t *file, int prot,
+                              const char **pfault)
 {
     int mode = (prot & PROT_WRITE) ? O_RDWR : O_RDONLY;
+    live_segment_t *seg = &file->seg;
     apr_status_t rv;
 
     *pfault = NULL;
     seg->map = NULL;
     /* O_NONBLOCK: a FIFO put in its place must not stop us. */
-    seg->fd = open(path, mode | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    seg->fd = open(file->path, mode | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (seg->fd == -1) {
         if (errno == ELOOP || errno == EISDIR || errno == ENXIO) {
             *pfault = "it is not a regular file";
@@ -160,7 +184,7 @@ static apr_status_t segment_open(live_segment_t *seg, const char *path,
         }
         return errno;
     }
-    rv = segment_check(seg, prot, pfault);
+    rv = file_check(file, prot, pfault);
     if (rv != APR_SUCCESS) {
         segment_close(seg);
     }
@@ -191,13 +215,14 @@ static apr_status_t segment_lock(const live_segment_t *seg)
     return APR_SUCCESS;
 }
 
-/* 1 if path leads to the file that seg has mapped, and it is whole: behind
+/* 1 if the path leads to the file that is mapped, and it is whole: behind
  * the end of a file that was cut short a mapping is SIGBUS. */
-static int segment_present(const live_segment_t *seg, const char *path)
+static int file_present(const live_file_t *file)
 {
+    const live_segment_t *seg = &file->seg;
     struct stat st;
 
-    return lstat(path, &st) == 0 && st.st_dev == seg->dev
+    return lstat(file->path, &st) == 0 && st.st_dev == seg->dev
         && st.st_ino == seg->ino && st.st_size == (off_t)seg->size;
 }
 
@@ -225,33 +250,54 @@ static const char *sentence(apr_status_t rv, const char *path,
 
 /* -------------------------------------------------------- httpd's parent */
 
-/* Header, bits and slots are written, not left as holes: children read
- * them. */
-static apr_status_t file_fill(int fd, uint32_t capacity,
-                              const apr_array_header_t *ids)
+static void header_make(live_header_t *header, const live_file_t *file,
+                        const apr_array_header_t *ids)
+{
+    memset(header, 0, sizeof(*header));
+    memcpy(header->magic, file->magic, sizeof(header->magic));
+    header->format = LIVE_FORMAT;
+    header->generation = (uint64_t)apr_time_now();
+    if (is_challenges(file)) {
+        header->tokens = LIVE_TOKENS;
+        header->names = LIVE_NAMES;
+        header->size = LIVE_CHALLENGES_SIZE;
+    }
+    else {
+        header->slots = (uint32_t)ids->nelts;
+        header->size = live_size(header->slots);
+    }
+}
+
+/* Pages that children read without a look at a bit, from the start on. */
+static apr_status_t zeros_write(int fd, apr_size_t size)
 {
     static const unsigned char zeros[4096];
-    live_header_t header;
     apr_status_t rv = APR_SUCCESS;
     apr_size_t at;
 
-    memset(&header, 0, sizeof(header));
-    memcpy(header.magic, LIVE_MAGIC, sizeof(header.magic));
-    header.format = LIVE_FORMAT;
-    header.capacity = capacity;
-    header.slots = (uint32_t)ids->nelts;
-    header.size = live_size(capacity, header.slots);
-    header.generation = (uint64_t)apr_time_now();
+    for (at = 0; at < size && rv == APR_SUCCESS; at += sizeof(zeros)) {
+        rv = live_write(fd, zeros, sizeof(zeros), (off_t)at);
+    }
+    return rv;
+}
 
+/* Header, bits and slots are written, not left as holes: children read
+ * them. */
+static apr_status_t file_fill(const live_file_t *file,
+                              const apr_array_header_t *ids)
+{
+    int fd = file->seg.fd;
+    live_header_t header;
+    apr_status_t rv;
+
+    header_make(&header, file, ids);
     if (fchmod(fd, 0600) == -1 || ftruncate(fd, (off_t)header.size) == -1) {
         return errno;
     }
-    for (at = 0; at < live_tokens_at(capacity) && rv == APR_SUCCESS;
-         at += sizeof(zeros)) {
-        rv = live_write(fd, zeros, sizeof(zeros), (off_t)at);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = live_slots_write(fd, ids, capacity);
+    rv = zeros_write(fd, is_challenges(file) ? LIVE_TOKENS_AT
+                                             : LIVE_SLOTS_AT);
+    if (rv == APR_SUCCESS && !is_challenges(file)) {
+        rv = live_slots_write(fd, ids);
     }
     if (rv == APR_SUCCESS) {
         rv = live_write(fd, &header, sizeof(header), 0);
@@ -259,58 +305,29 @@ static apr_status_t file_fill(int fd, uint32_t capacity,
     return rv;
 }
 
-/* A new file at the temporary name, open and mapped for writing. */
-static apr_status_t segment_make(live_segment_t *seg, const char *temp,
-                                 uint32_t capacity,
-                                 const apr_array_header_t *ids)
+/* Make it, open and mapped for writing. */
+static apr_status_t file_make(live_file_t *file,
+                              const apr_array_header_t *ids)
 {
     const char *fault;
     apr_status_t rv;
 
-    seg->map = NULL;
-    seg->fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                   0600);
-    if (seg->fd == -1) {
+    /* Left by a parent of this process id that was killed in here. */
+    (void)unlink(file->path);
+    file->seg.fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW
+                                    | O_CLOEXEC, 0600);
+    if (file->seg.fd == -1) {
         return errno;
     }
-    rv = file_fill(seg->fd, capacity, ids);
+    rv = file_fill(file, ids);
     if (rv == APR_SUCCESS) {
-        rv = segment_check(seg, PROT_READ | PROT_WRITE, &fault);
+        rv = file_check(file, PROT_READ | PROT_WRITE, &fault);
     }
     if (rv != APR_SUCCESS) {
-        unlink(temp);
-        segment_close(seg);
+        unlink(file->path);
+        segment_close(&file->seg);
     }
     return rv;
-}
-
-/*
- * Copy every unexpired token of old into seg, which is no smaller, each with
- * its distance from its hash: two that stand in different places of the old
- * table cannot meet in the new one, so this never runs out of places.
- */
-static apr_status_t tokens_carry(const live_segment_t *seg,
-                                 const live_segment_t *old)
-{
-    apr_time_t now = apr_time_now();
-    uint32_t place;
-
-    for (place = 0; place < old->capacity; place++) {
-        live_token_t copy;
-        uint32_t hash, step;
-        apr_status_t rv;
-
-        if (!live_place_sweep(&copy, old, place, now)) {
-            continue;
-        }
-        hash = live_hash(copy.token, copy.token_len);
-        step = (place - hash) & (old->capacity - 1);
-        rv = live_place_fill(seg, live_place(seg, hash, step), &copy);
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-    }
-    return APR_SUCCESS;
 }
 
 static void generation_raise(const live_segment_t *seg,
@@ -325,60 +342,109 @@ static void generation_raise(const live_segment_t *seg,
     __atomic_fetch_add(&header->generation, 1, __ATOMIC_RELEASE);
 }
 
-/* Put a file of this capacity at path. old is locked, or NULL. */
-static apr_status_t segment_replace(const char *path, uint32_t capacity,
-                                    const apr_array_header_t *ids,
-                                    const live_segment_t *old,
-                                    apr_pool_t *pool)
+/* Put a new file at the old one's path. last: its mapping, or NULL. */
+static apr_status_t file_rename(const live_file_t *old,
+                                 const live_segment_t *last,
+                                 const apr_array_header_t *ids,
+                                 apr_pool_t *pool)
 {
-    const char *temp = apr_psprintf(pool, "%s.%ld", path, (long)getpid());
-    live_segment_t seg;
-    apr_status_t rv = segment_make(&seg, temp, capacity, ids);
+    const char *temp = apr_psprintf(pool, "%s.%ld", old->path,
+                                    (long)getpid());
+    live_file_t file;
+    apr_status_t rv;
 
+    file_init(&file, temp, old->magic);
+    rv = file_make(&file, ids);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (old) {
-        rv = tokens_carry(&seg, old);
-    }
-    generation_raise(&seg, old);
-    if (rv == APR_SUCCESS && rename(temp, path) == -1) {
+    generation_raise(&file.seg, last);
+    if (rename(temp, old->path) == -1) {
         rv = errno;
-    }
-    if (rv != APR_SUCCESS) {
         unlink(temp);
     }
-    segment_close(&seg);
+    segment_close(&file.seg);
     return rv;
 }
 
-/* Put a new file at path, whatever is there now. */
-static apr_status_t parent_prepare(const char *path, uint32_t capacity,
-                                   const apr_array_header_t *ids,
-                                   const char **pfault, apr_pool_t *pool)
+static void file_remove(const live_file_t *file)
 {
-    live_segment_t old;
-    apr_status_t rv = segment_open(&old, path, PROT_READ | PROT_WRITE,
-                                   pfault);
+    /* Fails where there is none, and that is what is wanted. */
+    (void)unlink(file->path);
+}
+
+static apr_status_t file_replace(const live_file_t *old,
+                                 const live_segment_t *last,
+                                 const apr_array_header_t *ids,
+                                 apr_pool_t *pool)
+{
+    apr_status_t rv = file_rename(old, last, ids, pool);
+
+    if (rv != APR_SUCCESS) {
+        file_remove(old);
+    }
+    return rv;
+}
+
+static void challenges_sweep(const live_segment_t *seg)
+{
+    apr_time_t now = apr_time_now();
+
+    live_table_sweep(seg, &live_tokens, now);
+    live_table_sweep(seg, &live_names, now);
+}
+
+/*
+ * What a (re)start does to a file. Certificates are replaced, also under a
+ * writer that does not go on: it loses what it writes, not httpd its start.
+ * Challenges are replaced only if such a writer blocks them.
+ */
+static apr_status_t file_prepare(live_file_t *file,
+                                 const apr_array_header_t *ids,
+                                 const char **pfault, apr_pool_t *pool)
+{
+    apr_status_t rv = file_open(file, PROT_READ | PROT_WRITE, pfault);
+    int locked;
 
     if (rv == APR_ENOENT || rv == APR_EINVAL) {
-        rv = segment_replace(path, capacity, ids, NULL, pool);
-    }
-    else if (rv == APR_SUCCESS) {
-        /* Never fewer places: tokens_carry depends on it. A writer that
-         * does not go on loses its tokens, not httpd its start. */
-        int locked = segment_lock(&old) == APR_SUCCESS;
-
-        rv = segment_replace(path, old.capacity > capacity ? old.capacity
-                                                           : capacity,
-                             ids, locked ? &old : NULL, pool);
-        segment_close(&old);
-    }
-    else {
-        return rv;
+        return file_replace(file, NULL, ids, pool);
     }
     if (rv != APR_SUCCESS) {
-        live_parent_remove(path);
+        return rv;
+    }
+    locked = segment_lock(&file->seg) == APR_SUCCESS;
+    if (is_challenges(file) && locked) {
+        challenges_sweep(&file->seg);
+    }
+    else {
+        rv = file_replace(file, locked ? &file->seg : NULL, ids, pool);
+    }
+    segment_close(&file->seg);
+    return rv;
+}
+
+/* Prepare a file and map it as children have it: the mapping alone remains,
+ * they inherit no descriptor. */
+static apr_status_t file_share(live_file_t *file,
+                               const apr_array_header_t *ids,
+                               const char **perror, apr_pool_t *pool)
+{
+    const char *fault = NULL;
+    apr_status_t rv = file_prepare(file, ids, &fault, pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = file_open(file, PROT_READ, &fault);
+    }
+    if (rv == APR_ENOENT) {
+        *perror = apr_psprintf(pool, "cannot make the live segment %s: its "
+                               "directory is not there", file->path);
+    }
+    else if (rv != APR_SUCCESS) {
+        *perror = sentence(rv, file->path, fault, pool);
+    }
+    else {
+        close(file->seg.fd);
+        file->seg.fd = -1;
     }
     return rv;
 }
@@ -392,215 +458,129 @@ static apr_status_t live_cleanup(void *data)
     live_t *live = data;
 
     if (live->parent == getpid()) {
-        segment_close(&live->seg);
+        segment_close(&live->main.seg);
+        segment_close(&live->challenges.seg);
     }
     return APR_SUCCESS;
 }
 
-void live_parent_remove(const char *path)
+void live_parent_remove(const char *path, apr_pool_t *pool)
 {
-    /* Fails where there is none, and that is what is wanted. */
-    (void)unlink(path);
+    live_file_t file;
+
+    file_init(&file, path, LIVE_MAGIC);
+    file_remove(&file);
+    file_init(&file, challenges_path(path, pool), LIVE_MAGIC_CHALLENGES);
+    file_remove(&file);
 }
 
 apr_status_t live_parent_open(live_t **plive, const char *path,
-                              apr_size_t tokens,
                               const apr_array_header_t *ids,
                               const char **perror, apr_pool_t *pool)
 {
     live_t *live = apr_pcalloc(pool, sizeof(*live));
-    const char *fault = NULL;
-    apr_status_t rv = parent_prepare(path, live_capacity(tokens),
-                                     live_ids_sort(ids, pool), &fault, pool);
+    apr_status_t rv;
 
+    file_init(&live->main, apr_pstrdup(pool, path), LIVE_MAGIC);
+    file_init(&live->challenges, challenges_path(path, pool),
+              LIVE_MAGIC_CHALLENGES);
+    live->parent = getpid();
+    /* In this order: who finds certificates finds challenges, too. */
+    rv = file_share(&live->challenges, NULL, perror, pool);
     if (rv == APR_SUCCESS) {
-        rv = segment_open(&live->seg, path, PROT_READ, &fault);
-    }
-    if (rv == APR_ENOENT) {
-        *perror = apr_psprintf(pool, "cannot make the live segment %s: its "
-                               "directory is not there", path);
-        return rv;
+        rv = file_share(&live->main, live_ids_sort(ids, pool), perror, pool);
     }
     if (rv != APR_SUCCESS) {
-        *perror = sentence(rv, path, fault, pool);
+        (void)live_cleanup(live);
         return rv;
     }
-    /* The mapping alone remains: children inherit no descriptor. */
-    close(live->seg.fd);
-    live->seg.fd = -1;
-    live->parent = getpid();
     apr_pool_cleanup_register(pool, live, live_cleanup,
                               apr_pool_cleanup_null);
     *plive = live;
     return APR_SUCCESS;
 }
 
-/* ------------------------------------------------------ httpd's children */
-
-static int base64url_only(const char *s, apr_size_t len)
-{
-    apr_size_t i;
-
-    for (i = 0; i < len; i++) {
-        char c = s[i];
-
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
-              || (c >= '0' && c <= '9') || c == '-' || c == '_')) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-int live_token_valid(const char *s, apr_size_t len)
-{
-    return len >= LIVE_TOKEN_MIN && len <= LIVE_TOKEN_MAX
-        && base64url_only(s, len);
-}
-
-apr_size_t live_child_token(const live_t *live, const char *token,
-                            apr_size_t len, char *keyauth, apr_time_t now)
-{
-    live_token_t copy;
-
-    if (!live_token_valid(token, len)
-        || !live_token_find(&copy, &live->seg, token, len)
-        || copy.expires <= now) {
-        return 0;
-    }
-    memcpy(keyauth, copy.keyauth, copy.keyauth_len);
-    keyauth[copy.keyauth_len] = '\0';
-    return copy.keyauth_len;
-}
-
 /* --------------------------------------------------------------- acmectl */
 
 /* Open if need be, and lock. */
-static apr_status_t writer_lock(live_writer_t *writer, const char **pfault)
+static apr_status_t file_lock(live_file_t *file, const char **pfault)
 {
     apr_status_t rv = APR_SUCCESS;
 
-    if (writer->seg.fd == -1) {
-        rv = segment_open(&writer->seg, writer->path, PROT_READ | PROT_WRITE,
-                          pfault);
+    if (file->seg.fd == -1) {
+        rv = file_open(file, PROT_READ | PROT_WRITE, pfault);
     }
-    return rv == APR_SUCCESS ? segment_lock(&writer->seg) : rv;
+    return rv == APR_SUCCESS ? segment_lock(&file->seg) : rv;
 }
 
 /*
- * Lock the file that path leads to now. A restart may replace it between
+ * Lock the file that its path leads to now. A restart may replace it between
  * the open and the lock, so look again once the lock is held: the parent
  * replaces a file only while it holds the old one's lock.
  */
-apr_status_t live_writer_begin(live_writer_t *writer, const char **pfault)
+apr_status_t live_writer_begin(live_file_t *file, const char **pfault)
 {
     int i;
 
     for (i = 0; i < LIVE_REOPENS; i++) {
-        apr_status_t rv = writer_lock(writer, pfault);
+        apr_status_t rv = file_lock(file, pfault);
 
-        if (rv != APR_SUCCESS || segment_present(&writer->seg, writer->path)) {
+        if (rv != APR_SUCCESS || file_present(file)) {
             return rv;
         }
-        segment_close(&writer->seg);
+        segment_close(&file->seg);
     }
     return APR_TIMEUP;
 }
 
-void live_writer_end(live_writer_t *writer)
+void live_writer_end(live_file_t *file)
 {
-    segment_unlock(&writer->seg);
+    segment_unlock(&file->seg);
+}
+
+/* Find out now what would fail later. */
+static apr_status_t file_try(live_file_t *file, const char **perror,
+                             apr_pool_t *pool)
+{
+    const char *fault = NULL;
+    apr_status_t rv = live_writer_begin(file, &fault);
+
+    if (rv != APR_SUCCESS) {
+        *perror = sentence(rv, file->path, fault, pool);
+        return rv;
+    }
+    live_writer_end(file);
+    return APR_SUCCESS;
+}
+
+static apr_status_t writer_cleanup(void *data)
+{
+    live_writer_t *writer = data;
+
+    segment_close(&writer->main.seg);
+    segment_close(&writer->challenges.seg);
+    return APR_SUCCESS;
 }
 
 apr_status_t live_writer_open(live_writer_t **pwriter, const char *path,
                               const char **perror, apr_pool_t *pool)
 {
     live_writer_t *writer = apr_pcalloc(pool, sizeof(*writer));
-    const char *fault = NULL;
     apr_status_t rv;
 
-    writer->seg.fd = -1;
-    writer->path = apr_pstrdup(pool, path);
-    apr_pool_cleanup_register(pool, &writer->seg, segment_cleanup,
+    file_init(&writer->main, apr_pstrdup(pool, path), LIVE_MAGIC);
+    file_init(&writer->challenges, challenges_path(path, pool),
+              LIVE_MAGIC_CHALLENGES);
+    apr_pool_cleanup_register(pool, writer, writer_cleanup,
                               apr_pool_cleanup_null);
-    rv = live_writer_begin(writer, &fault);
-    if (rv != APR_SUCCESS) {
-        *perror = sentence(rv, path, fault, pool);
-        return rv;
+    rv = file_try(&writer->main, perror, pool);
+    if (rv == APR_SUCCESS) {
+        rv = file_try(&writer->challenges, perror, pool);
     }
-    live_writer_end(writer);
-    *pwriter = writer;
-    return APR_SUCCESS;
-}
-
-/* Fill value, or say that something is outside its limits. */
-static apr_status_t value_make(live_token_t *value, const char *token,
-                               const char *keyauth, apr_time_t expires)
-{
-    apr_size_t len = strlen(token), all = strlen(keyauth);
-
-    /* RFC 8555 8.1: token || '.' || base64url(thumbprint) */
-    if (!live_token_valid(token, len) || all > LIVE_KEYAUTH_MAX
-        || all < len + 2 || memcmp(keyauth, token, len)
-        || keyauth[len] != '.'
-        || !base64url_only(keyauth + len + 1, all - len - 1)) {
-        return APR_EINVAL;
+    if (rv == APR_SUCCESS) {
+        *pwriter = writer;
     }
-    memset(value, 0, sizeof(*value));
-    value->token_len = (uint16_t)len;
-    value->keyauth_len = (uint16_t)all;
-    value->expires = expires;
-    memcpy(value->token, token, len);
-    memcpy(value->keyauth, keyauth, all);
-    return APR_SUCCESS;
-}
-
-apr_status_t live_writer_token_put(live_writer_t *writer, const char *token,
-                                   const char *keyauth, apr_time_t expires)
-{
-    live_token_t value;
-    const char *fault;
-    uint32_t place, unused;
-    apr_status_t rv = value_make(&value, token, keyauth, expires);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = live_writer_begin(writer, &fault);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    place = live_window_find(&unused, &writer->seg, token, value.token_len);
-    if (place == LIVE_NO_PLACE) {
-        place = unused;
-    }
-    rv = place == LIVE_NO_PLACE ? APR_ENOSPC
-                                : live_place_fill(&writer->seg, place, &value);
-    live_writer_end(writer);
     return rv;
-}
-
-apr_status_t live_writer_token_remove(live_writer_t *writer,
-                                      const char *token)
-{
-    apr_size_t len = strlen(token);
-    const char *fault;
-    uint32_t place, unused;
-    apr_status_t rv;
-
-    if (!live_token_valid(token, len)) {
-        return APR_EINVAL;
-    }
-    rv = live_writer_begin(writer, &fault);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    place = live_window_find(&unused, &writer->seg, token, len);
-    if (place != LIVE_NO_PLACE) {
-        live_place_clear(&writer->seg, place);
-    }
-    live_writer_end(writer);
-    return APR_SUCCESS;
 }
 
 uint64_t live_writer_generation(live_writer_t *writer)
@@ -608,11 +588,11 @@ uint64_t live_writer_generation(live_writer_t *writer)
     const char *fault;
     uint64_t generation;
 
-    if (live_writer_begin(writer, &fault) != APR_SUCCESS) {
+    if (live_writer_begin(&writer->main, &fault) != APR_SUCCESS) {
         return 0;
     }
-    generation = __atomic_load_n(&live_header(&writer->seg)->generation,
-                                 __ATOMIC_ACQUIRE);
-    live_writer_end(writer);
+    generation = __atomic_load_n(
+        &live_header(&writer->main.seg)->generation, __ATOMIC_ACQUIRE);
+    live_writer_end(&writer->main);
     return generation;
 }

@@ -30,15 +30,29 @@ _Static_assert(sizeof(((live_pair_t *)0)->pem)
 _Static_assert(sizeof(((live_pair_t *)0)->staple)
                == sizeof(((live_staple_t *)0)->der), "staples fit");
 
+static apr_size_t page_up(apr_size_t at)
+{
+    return (at + 4095) / 4096 * 4096;
+}
+
+apr_size_t live_pairs_at(uint32_t slots)
+{
+    return page_up(LIVE_SLOTS_AT + (apr_size_t)slots * sizeof(live_slot_t));
+}
+
+apr_size_t live_size(uint32_t slots)
+{
+    return live_pairs_at(slots) + (apr_size_t)slots * sizeof(live_pair_t);
+}
+
 live_slot_t *live_slot(const live_segment_t *seg, uint32_t slot)
 {
-    return (live_slot_t *)(seg->map + live_slots_at(seg->capacity)) + slot;
+    return (live_slot_t *)(seg->map + LIVE_SLOTS_AT) + slot;
 }
 
 live_pair_t *live_pair(const live_segment_t *seg, uint32_t slot)
 {
-    return (live_pair_t *)(seg->map + live_pairs_at(seg->capacity,
-                                                    seg->slots)) + slot;
+    return (live_pair_t *)(seg->map + live_pairs_at(seg->slots)) + slot;
 }
 
 /* ------------------------------------------------------------------- ids */
@@ -86,10 +100,9 @@ apr_status_t live_write(int fd, const void *data, apr_size_t len, off_t at)
     return APR_SUCCESS;
 }
 
-apr_status_t live_slots_write(int fd, const apr_array_header_t *ids,
-                              uint32_t capacity)
+apr_status_t live_slots_write(int fd, const apr_array_header_t *ids)
 {
-    off_t at = (off_t)live_slots_at(capacity);
+    off_t at = (off_t)LIVE_SLOTS_AT;
     live_slot_t slots[SLOTS_ONCE];
     apr_status_t rv = APR_SUCCESS;
     int i, n = 0;
@@ -131,14 +144,14 @@ uint32_t live_slot_find(const live_segment_t *seg, const char *id)
 
 uint32_t live_parent_slot(const live_t *live, const char *id)
 {
-    return live_slot_find(&live->seg, id);
+    return live_slot_find(&live->main.seg, id);
 }
 
 /* --------------------------------------------------------------- reading */
 
 uint32_t live_child_version(const live_t *live, uint32_t slot)
 {
-    return __atomic_load_n(&live_slot(&live->seg, slot)->version,
+    return __atomic_load_n(&live_slot(&live->main.seg, slot)->version,
                            __ATOMIC_ACQUIRE);
 }
 
@@ -198,14 +211,14 @@ static int staple_load(void *into, const live_segment_t *seg,
 static apr_status_t slot_read(void *copy, load_fn *load, const live_t *live,
                               uint32_t number)
 {
-    const live_slot_t *slot = live_slot(&live->seg, number);
+    const live_slot_t *slot = live_slot(&live->main.seg, number);
     int tries;
 
     for (tries = 0; tries < SLOT_TRIES; tries++) {
         uint32_t seq = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
 
         if (!(seq & 1)) {
-            int usable = load(copy, &live->seg, number);
+            int usable = load(copy, &live->main.seg, number);
 
             __atomic_thread_fence(__ATOMIC_ACQUIRE);
             if (__atomic_load_n(&slot->seq, __ATOMIC_RELAXED) == seq) {
@@ -359,10 +372,10 @@ apr_status_t live_writer_certificate_put(live_writer_t *writer,
     }
     value.generation = generation;
     value.not_after = not_after;
-    rv = live_writer_begin(writer, &fault);
+    rv = live_writer_begin(&writer->main, &fault);
     if (rv == APR_SUCCESS) {
-        rv = certificate_store(&writer->seg, id, &value);
-        live_writer_end(writer);
+        rv = certificate_store(&writer->main.seg, id, &value);
+        live_writer_end(&writer->main);
     }
     explicit_bzero(&value, sizeof(value));
     return rv;
@@ -417,10 +430,10 @@ apr_status_t live_writer_staple_put(live_writer_t *writer, const char *id,
         || staple->len == 0 || staple->len > LIVE_STAPLE_MAX) {
         return APR_EINVAL;
     }
-    rv = live_writer_begin(writer, &fault);
+    rv = live_writer_begin(&writer->main, &fault);
     if (rv == APR_SUCCESS) {
-        rv = staple_put(&writer->seg, id, staple);
-        live_writer_end(writer);
+        rv = staple_put(&writer->main.seg, id, staple);
+        live_writer_end(&writer->main);
     }
     return rv;
 }

@@ -1,6 +1,6 @@
 /*
- * The live segment's memory: places, bits, entries. See acme_live.h for the
- * layout.
+ * The live segment's tables of challenges: places, bits, entries. See
+ * acme_live.h for the layout.
  *
  * The order in memory that readers rely on, also on machines that reorder
  * stores:
@@ -22,162 +22,165 @@
 #define LIVE_TRIES   64        /* of a reader, on one entry */
 #define LIVE_SPINS   16        /* of those, without giving up the CPU */
 
-/* Words of an entry behind its counter and lengths. */
-#define LIVE_BODY_AT offsetof(live_token_t, expires)
-#define LIVE_WORDS   ((sizeof(live_token_t) - LIVE_BODY_AT) / 8)
+/* The words of an entry behind its counter and lengths. */
+#define BODY_AT offsetof(live_entry_t, expires)
 
 _Static_assert(sizeof(live_header_t) <= LIVE_BITS_AT, "header too large");
-_Static_assert(sizeof(live_token_t) % 8 == 0, "entries are words");
-_Static_assert(LIVE_BODY_AT % 8 == 0, "the body starts at a word");
+_Static_assert(sizeof(live_entry_t) % 8 == 0, "entries are words");
+_Static_assert(BODY_AT == 8, "the body starts at the second word");
+_Static_assert(sizeof(live_token_t) % 8 == 0, "tokens are words");
+_Static_assert(sizeof(live_name_t) % 4096 == 0, "names are pages");
+_Static_assert(LIVE_NAMES_AT % 4096 == 0, "parts are pages");
+
+const live_kind_t live_tokens = {
+    LIVE_TOKENS, LIVE_BITS_AT, LIVE_TOKENS_AT, sizeof(live_token_t)
+};
+
+const live_kind_t live_names = {
+    LIVE_NAMES, LIVE_NAME_BITS_AT, LIVE_NAMES_AT, sizeof(live_name_t)
+};
 
 /* ---------------------------------------------------------------- layout */
-
-apr_size_t live_tokens_at(uint32_t capacity)
-{
-    apr_size_t bits = (apr_size_t)capacity / 8;
-
-    return LIVE_BITS_AT + (bits + 4095) / 4096 * 4096;
-}
-
-static apr_size_t page_up(apr_size_t at)
-{
-    return (at + 4095) / 4096 * 4096;
-}
-
-apr_size_t live_slots_at(uint32_t capacity)
-{
-    return page_up(live_tokens_at(capacity)
-                   + (apr_size_t)capacity * sizeof(live_token_t));
-}
-
-apr_size_t live_pairs_at(uint32_t capacity, uint32_t slots)
-{
-    return page_up(live_slots_at(capacity)
-                   + (apr_size_t)slots * sizeof(live_slot_t));
-}
-
-apr_size_t live_size(uint32_t capacity, uint32_t slots)
-{
-    return live_pairs_at(capacity, slots)
-        + (apr_size_t)slots * sizeof(live_pair_t);
-}
-
-/* Twice the tokens, so that windows fill up only by wild chance. */
-uint32_t live_capacity(apr_size_t tokens)
-{
-    uint32_t capacity = LIVE_CAPACITY_MIN;
-
-    while (capacity < LIVE_CAPACITY_MAX && capacity / 2 < tokens) {
-        capacity *= 2;
-    }
-    return capacity;
-}
 
 live_header_t *live_header(const live_segment_t *seg)
 {
     return (live_header_t *)seg->map;
 }
 
-static uint32_t *bits_of(const live_segment_t *seg, uint32_t place)
+live_entry_t *live_entry(const live_segment_t *seg, const live_kind_t *kind,
+                         uint32_t place)
 {
-    return (uint32_t *)(seg->map + LIVE_BITS_AT) + place / 32;
+    return (live_entry_t *)(seg->map + kind->at + place * kind->size);
 }
 
-live_token_t *live_entry(const live_segment_t *seg, uint32_t place)
+char *live_value(live_entry_t *entry)
 {
-    return (live_token_t *)(seg->map + live_tokens_at(seg->capacity)) + place;
+    return (char *)(entry + 1);
 }
 
-/* FNV-1a, folded; tokens come from CAs, not from clients. */
-uint32_t live_hash(const char *token, apr_size_t len)
+static apr_size_t value_max(const live_kind_t *kind)
+{
+    return kind->size - sizeof(live_entry_t) - 1;
+}
+
+/* FNV-1a, folded; tokens come from CAs and names from the configuration,
+ * not from clients. */
+uint32_t live_hash(const char *key, apr_size_t len)
 {
     uint64_t hash = 14695981039346656037u;
     apr_size_t i;
 
     for (i = 0; i < len; i++) {
-        hash = (hash ^ (unsigned char)token[i]) * 1099511628211u;
+        hash = (hash ^ (unsigned char)key[i]) * 1099511628211u;
     }
     return (uint32_t)(hash ^ (hash >> 32));
 }
 
-uint32_t live_place(const live_segment_t *seg, uint32_t hash, uint32_t step)
+uint32_t live_place(const live_kind_t *kind, uint32_t hash, uint32_t step)
 {
-    return (hash + step) & (seg->capacity - 1);
+    return (hash + step) & (kind->places - 1);
 }
 
 /* ------------------------------------------------------------------ bits */
 
-static int bit_get(const live_segment_t *seg, uint32_t place)
+static uint32_t *bits_of(const live_segment_t *seg, const live_kind_t *kind,
+                         uint32_t place)
 {
-    uint32_t bits = __atomic_load_n(bits_of(seg, place), __ATOMIC_ACQUIRE);
+    return (uint32_t *)(seg->map + kind->bits_at) + place / 32;
+}
+
+static int bit_get(const live_segment_t *seg, const live_kind_t *kind,
+                   uint32_t place)
+{
+    uint32_t bits = __atomic_load_n(bits_of(seg, kind, place),
+                                    __ATOMIC_ACQUIRE);
 
     return (bits >> (place % 32)) & 1;
 }
 
-static void bit_set(const live_segment_t *seg, uint32_t place)
+static void bit_set(const live_segment_t *seg, const live_kind_t *kind,
+                    uint32_t place)
 {
-    __atomic_fetch_or(bits_of(seg, place), (uint32_t)1 << (place % 32),
+    __atomic_fetch_or(bits_of(seg, kind, place), (uint32_t)1 << (place % 32),
                       __ATOMIC_RELEASE);
 }
 
-static void bit_clear(const live_segment_t *seg, uint32_t place)
+static void bit_clear(const live_segment_t *seg, const live_kind_t *kind,
+                      uint32_t place)
 {
-    __atomic_fetch_and(bits_of(seg, place), ~((uint32_t)1 << (place % 32)),
-                       __ATOMIC_RELEASE);
+    __atomic_fetch_and(bits_of(seg, kind, place),
+                       ~((uint32_t)1 << (place % 32)), __ATOMIC_RELEASE);
 }
 
 /* --------------------------------------------------------------- entries */
 
-static void body_load(live_token_t *copy, const live_token_t *entry)
+/* Words of a body whose value has so many bytes. */
+static apr_size_t words(apr_size_t value_len)
 {
-    const uint64_t *from = (const uint64_t *)entry + LIVE_BODY_AT / 8;
-    uint64_t *to = (uint64_t *)copy + LIVE_BODY_AT / 8;
+    return (sizeof(live_entry_t) - BODY_AT + value_len + 7) / 8;
+}
+
+/* Copy what is there, whole or not. Nothing in a segment is trusted to be
+ * in its limits. @return 0 if its lengths cannot be */
+static int body_load(live_entry_t *copy, const live_entry_t *entry,
+                     const live_kind_t *kind)
+{
+    const uint64_t *from = (const uint64_t *)entry + BODY_AT / 8;
+    uint64_t *to = (uint64_t *)copy + BODY_AT / 8;
     apr_size_t i;
 
-    copy->token_len = __atomic_load_n(&entry->token_len, __ATOMIC_RELAXED);
-    copy->keyauth_len = __atomic_load_n(&entry->keyauth_len,
-                                        __ATOMIC_RELAXED);
-    for (i = 0; i < LIVE_WORDS; i++) {
+    copy->key_len = __atomic_load_n(&entry->key_len, __ATOMIC_RELAXED);
+    copy->value_len = __atomic_load_n(&entry->value_len, __ATOMIC_RELAXED);
+    if (copy->key_len == 0 || copy->key_len >= sizeof(copy->key)
+        || copy->value_len == 0 || copy->value_len > value_max(kind)) {
+        return 0;
+    }
+    for (i = 0; i < words(copy->value_len); i++) {
         to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
     }
+    live_value(copy)[copy->value_len] = '\0';
+    return 1;
 }
 
-static void body_store(live_token_t *entry, const live_token_t *value)
+/* The new body, and zeros over what the last one had more. */
+static void body_store(live_entry_t *entry, const live_entry_t *value,
+                       apr_size_t old)
 {
-    const uint64_t *from = (const uint64_t *)value + LIVE_BODY_AT / 8;
-    uint64_t *to = (uint64_t *)entry + LIVE_BODY_AT / 8;
+    const uint64_t *from = (const uint64_t *)value + BODY_AT / 8;
+    uint64_t *to = (uint64_t *)entry + BODY_AT / 8;
     apr_size_t i;
 
-    __atomic_store_n(&entry->token_len, value->token_len, __ATOMIC_RELAXED);
-    __atomic_store_n(&entry->keyauth_len, value->keyauth_len,
-                     __ATOMIC_RELAXED);
-    for (i = 0; i < LIVE_WORDS; i++) {
+    __atomic_store_n(&entry->key_len, value->key_len, __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->value_len, value->value_len, __ATOMIC_RELAXED);
+    for (i = 0; i < words(value->value_len); i++) {
         __atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
+    }
+    for (; i < words(old); i++) {
+        __atomic_store_n(&to[i], 0, __ATOMIC_RELAXED);
     }
 }
 
-/* A dead writer's odd counter becomes even here, too. */
-static void entry_write(live_token_t *entry, const live_token_t *value)
+/* A dead writer's odd counter becomes even here, too; it may have left
+ * anything behind, as lengths that cannot be do. */
+static void entry_write(live_entry_t *entry, const live_entry_t *value,
+                        const live_kind_t *kind)
 {
-    uint32_t seq = __atomic_load_n(&entry->seq, __ATOMIC_RELAXED) | 1;
+    uint32_t seq = __atomic_load_n(&entry->seq, __ATOMIC_RELAXED);
+    apr_size_t old = entry->value_len;
 
+    if ((seq & 1) || old > value_max(kind)) {
+        old = value_max(kind);
+    }
+    seq |= 1;
     __atomic_store_n(&entry->seq, seq, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    body_store(entry, value);
+    body_store(entry, value, old);
     __atomic_store_n(&entry->seq, seq + 1, __ATOMIC_RELEASE);
 }
 
-/* Nothing in a segment is trusted to be in its limits. */
-static int lengths_ok(const live_token_t *value)
-{
-    return value->token_len >= LIVE_TOKEN_MIN
-        && value->token_len <= LIVE_TOKEN_MAX
-        && value->keyauth_len > value->token_len
-        && value->keyauth_len <= LIVE_KEYAUTH_MAX;
-}
-
 /* A whole entry, or 0 if it is empty, torn or changes without end. */
-static int entry_read(live_token_t *copy, const live_token_t *entry)
+static int entry_read(live_entry_t *copy, const live_entry_t *entry,
+                      const live_kind_t *kind)
 {
     int tries;
 
@@ -185,10 +188,11 @@ static int entry_read(live_token_t *copy, const live_token_t *entry)
         uint32_t seq = __atomic_load_n(&entry->seq, __ATOMIC_ACQUIRE);
 
         if (!(seq & 1)) {
-            body_load(copy, entry);
+            int usable = body_load(copy, entry, kind);
+
             __atomic_thread_fence(__ATOMIC_ACQUIRE);
             if (__atomic_load_n(&entry->seq, __ATOMIC_RELAXED) == seq) {
-                return lengths_ok(copy);
+                return usable;
             }
         }
         if (tries >= LIVE_SPINS) {
@@ -198,73 +202,84 @@ static int entry_read(live_token_t *copy, const live_token_t *entry)
     return 0;
 }
 
-static int entry_is(const live_token_t *copy, const char *token,
+static int entry_is(const live_entry_t *copy, const char *key,
                     apr_size_t len)
 {
-    return copy->token_len == len && !memcmp(copy->token, token, len);
+    return copy->key_len == len && !memcmp(copy->key, key, len);
 }
 
-int live_token_find(live_token_t *copy, const live_segment_t *seg,
-                    const char *token, apr_size_t len)
+int live_entry_find(live_entry_t *copy, const live_segment_t *seg,
+                    const live_kind_t *kind, const char *key, apr_size_t len)
 {
-    uint32_t hash = live_hash(token, len), step;
+    uint32_t hash = live_hash(key, len), step;
 
     for (step = 0; step < LIVE_WINDOW; step++) {
-        uint32_t place = live_place(seg, hash, step);
+        uint32_t place = live_place(kind, hash, step);
 
-        if (bit_get(seg, place) && entry_read(copy, live_entry(seg, place))
-            && entry_is(copy, token, len)) {
+        if (bit_get(seg, kind, place)
+            && entry_read(copy, live_entry(seg, kind, place), kind)
+            && entry_is(copy, key, len)) {
             return 1;
         }
     }
     return 0;
 }
 
-static int entry_torn(const live_token_t *entry)
-{
-    return __atomic_load_n(&entry->seq, __ATOMIC_RELAXED) & 1;
-}
+/* --------------------------------------------------------------- writing */
 
-void live_place_clear(const live_segment_t *seg, uint32_t place)
+static void place_clear(const live_segment_t *seg, const live_kind_t *kind,
+                        uint32_t place)
 {
-    live_token_t empty;
+    live_entry_t empty;
 
     memset(&empty, 0, sizeof(empty));
-    entry_write(live_entry(seg, place), &empty);
-    bit_clear(seg, place);
+    entry_write(live_entry(seg, kind, place), &empty, kind);
+    bit_clear(seg, kind, place);
 }
 
-int live_place_sweep(live_token_t *copy, const live_segment_t *seg,
+/* Of a value without the lock nobody needs a copy: the lock is held. */
+static int entry_usable(const live_entry_t *entry, const live_kind_t *kind,
+                        apr_time_t now)
+{
+    return !(entry->seq & 1)
+        && entry->key_len > 0 && entry->key_len < sizeof(entry->key)
+        && entry->value_len > 0 && entry->value_len <= value_max(kind)
+        && entry->expires > now;
+}
+
+/* @return 1 if an entry is left */
+static int place_sweep(const live_segment_t *seg, const live_kind_t *kind,
                        uint32_t place, apr_time_t now)
 {
-    if (!bit_get(seg, place)) {
+    if (!bit_get(seg, kind, place)) {
         return 0;
     }
-    if (entry_torn(live_entry(seg, place))
-        || !entry_read(copy, live_entry(seg, place)) || copy->expires <= now) {
-        live_place_clear(seg, place);
+    if (!entry_usable(live_entry(seg, kind, place), kind, now)) {
+        place_clear(seg, kind, place);
         return 0;
     }
     return 1;
 }
 
-uint32_t live_window_find(uint32_t *pfree, const live_segment_t *seg,
-                            const char *token, apr_size_t len)
+/* The place of key, or LIVE_NO_PLACE. @param pfree  the window's first free
+ * place, or LIVE_NO_PLACE */
+static uint32_t window_find(uint32_t *pfree, const live_segment_t *seg,
+                            const live_kind_t *kind, const char *key,
+                            apr_size_t len)
 {
-    uint32_t hash = live_hash(token, len), found = LIVE_NO_PLACE, step;
+    uint32_t hash = live_hash(key, len), found = LIVE_NO_PLACE, step;
     apr_time_t now = apr_time_now();
-    live_token_t copy;
 
     *pfree = LIVE_NO_PLACE;
     for (step = 0; step < LIVE_WINDOW; step++) {
-        uint32_t place = live_place(seg, hash, step);
+        uint32_t place = live_place(kind, hash, step);
 
-        if (!live_place_sweep(&copy, seg, place, now)) {
+        if (!place_sweep(seg, kind, place, now)) {
             if (*pfree == LIVE_NO_PLACE) {
                 *pfree = place;
             }
         }
-        else if (entry_is(&copy, token, len)) {
+        else if (entry_is(live_entry(seg, kind, place), key, len)) {
             found = place;
         }
     }
@@ -281,15 +296,44 @@ apr_status_t live_allocate(const live_segment_t *seg, const void *at,
     return rc == EOPNOTSUPP || rc == EINVAL ? APR_SUCCESS : rc;
 }
 
-apr_status_t live_place_fill(const live_segment_t *seg, uint32_t place,
-                               const live_token_t *value)
+apr_status_t live_entry_put(const live_segment_t *seg,
+                            const live_kind_t *kind,
+                            const live_entry_t *value)
 {
-    live_token_t *entry = live_entry(seg, place);
-    apr_status_t rv = live_allocate(seg, entry, sizeof(*entry));
+    uint32_t unused, place = window_find(&unused, seg, kind, value->key,
+                                         value->key_len);
+    live_entry_t *entry;
+    apr_status_t rv;
 
+    place = place == LIVE_NO_PLACE ? unused : place;
+    if (place == LIVE_NO_PLACE) {
+        return APR_ENOSPC;
+    }
+    entry = live_entry(seg, kind, place);
+    rv = live_allocate(seg, entry, kind->size);
     if (rv == APR_SUCCESS) {
-        entry_write(entry, value);
-        bit_set(seg, place);
+        entry_write(entry, value, kind);
+        bit_set(seg, kind, place);
     }
     return rv;
+}
+
+void live_entry_remove(const live_segment_t *seg, const live_kind_t *kind,
+                       const char *key, apr_size_t len)
+{
+    uint32_t unused, place = window_find(&unused, seg, kind, key, len);
+
+    if (place != LIVE_NO_PLACE) {
+        place_clear(seg, kind, place);
+    }
+}
+
+void live_table_sweep(const live_segment_t *seg, const live_kind_t *kind,
+                      apr_time_t now)
+{
+    uint32_t place;
+
+    for (place = 0; place < kind->places; place++) {
+        (void)place_sweep(seg, kind, place, now);
+    }
 }

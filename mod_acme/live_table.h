@@ -1,7 +1,8 @@
 /*
  * The inside of the live segment: the only code that touches its memory is
- * live_table.c (tokens) and live_slot.c (certificates). For them, live.c and
- * the unit tests; nobody else includes this.
+ * live_table.c (places of tokens and names) and live_slot.c (certificates).
+ * For them, live.c, live_token.c, live_alpn.c and the unit tests; nobody
+ * else includes this.
  *
  * Functions that write expect the caller to hold the file's lock; with it
  * held an odd counter can only be a dead writer's.
@@ -15,52 +16,69 @@
 
 #define LIVE_NO_PLACE UINT32_MAX
 
+/** Offsets in PATH.challenges, bytes (acme_live.h). */
+#define LIVE_BITS_AT       4096
+#define LIVE_NAME_BITS_AT  (LIVE_BITS_AT + LIVE_TOKENS / 8)
+#define LIVE_TOKENS_AT     (LIVE_NAME_BITS_AT + 4096)
+#define LIVE_NAMES_AT      (LIVE_TOKENS_AT \
+                            + LIVE_TOKENS * sizeof(live_token_t))
+#define LIVE_CHALLENGES_SIZE (LIVE_NAMES_AT \
+                              + LIVE_NAMES * sizeof(live_name_t))
+/** Offset in PATH, bytes. */
+#define LIVE_SLOTS_AT      4096
+
 /** A mapped file. */
 typedef struct live_segment_t {
     int fd;                /**< -1: closed */
     unsigned char *map;    /**< NULL: not mapped */
     apr_size_t size;       /**< bytes, of file and mapping */
-    uint32_t capacity;
     uint32_t slots;
     dev_t dev;             /**< which file it is */
     ino_t ino;
 } live_segment_t;
 
+/** A file as a writer has it. */
+typedef struct live_file_t {
+    live_segment_t seg;
+    const char *path;
+    const char *magic;     /**< which of the two files it is */
+} live_file_t;
+
 struct live_t {
-    live_segment_t seg;    /**< its fd is closed; the map is PROT_READ */
-    pid_t parent;          /**< who unmaps it */
+    live_file_t main;        /**< fd is closed; the map is PROT_READ */
+    live_file_t challenges;  /**< the same */
+    pid_t parent;            /**< who unmaps them */
 };
 
 struct live_writer_t {
-    live_segment_t seg;
-    const char *path;
+    live_file_t main;
+    live_file_t challenges;
 };
 
 /* ---------------------------------------------------------------- live.c */
 
 /**
- * Lock the file that path leads to now.
+ * Lock the file that its path leads to now.
  * @param pfault  set where a sentence needs it, else NULL
  * @return as live_writer_open
  */
-apr_status_t live_writer_begin(live_writer_t *writer, const char **pfault);
+apr_status_t live_writer_begin(live_file_t *file, const char **pfault);
 
 /** Unlock it. */
-void live_writer_end(live_writer_t *writer);
+void live_writer_end(live_file_t *file);
 
 /* ---------------------------------------------------------- live_table.c */
 
-/** Offset of the first entry, bytes. Source: ours (acme_live.h). */
-apr_size_t live_tokens_at(uint32_t capacity);
+/** A table of PATH.challenges. */
+typedef struct live_kind_t {
+    uint32_t places;         /**< a power of two */
+    apr_size_t bits_at;      /**< offset, bytes */
+    apr_size_t at;           /**< of the first entry */
+    apr_size_t size;         /**< of an entry */
+} live_kind_t;
 
-/** Offset of the first slot: behind the tokens. */
-apr_size_t live_slots_at(uint32_t capacity);
-
-/** Offset of the first pair: behind the slots. */
-apr_size_t live_pairs_at(uint32_t capacity, uint32_t slots);
-
-/** Size of a whole file with so many places and slots, bytes. */
-apr_size_t live_size(uint32_t capacity, uint32_t slots);
+extern const live_kind_t live_tokens;
+extern const live_kind_t live_names;
 
 /**
  * Make sure that storing cannot fail: on a full disk a store into a hole is
@@ -71,56 +89,60 @@ apr_size_t live_size(uint32_t capacity, uint32_t slots);
 apr_status_t live_allocate(const live_segment_t *seg, const void *at,
                            apr_size_t len);
 
-/** The capacity that suits so many tokens: a power of two. */
-uint32_t live_capacity(apr_size_t tokens);
-
 /** The header in seg's mapping. */
 live_header_t *live_header(const live_segment_t *seg);
 
-/** An entry in seg's mapping. @param place  less than capacity */
-live_token_t *live_entry(const live_segment_t *seg, uint32_t place);
+/** An entry in seg's mapping. @param place  less than kind's places */
+live_entry_t *live_entry(const live_segment_t *seg, const live_kind_t *kind,
+                         uint32_t place);
 
-/** A token's hash. */
-uint32_t live_hash(const char *token, apr_size_t len);
+/** The value behind an entry. */
+char *live_value(live_entry_t *entry);
+
+/** A token's or name's hash. */
+uint32_t live_hash(const char *key, apr_size_t len);
 
 /** The place so many steps behind a hash. */
-uint32_t live_place(const live_segment_t *seg, uint32_t hash, uint32_t step);
+uint32_t live_place(const live_kind_t *kind, uint32_t hash, uint32_t step);
 
 /**
- * Find a token without the lock.
- * @param copy  set on success: a whole entry within its limits
+ * Find an entry without the lock.
+ * @param copy  the size of kind's entries; set on success: a whole entry
+ *              within its limits, with a NUL behind its value
  * @return 1 if it is there, expired or not
  */
-int live_token_find(live_token_t *copy, const live_segment_t *seg,
-                    const char *token, apr_size_t len);
+int live_entry_find(live_entry_t *copy, const live_segment_t *seg,
+                    const live_kind_t *kind, const char *key,
+                    apr_size_t len);
 
 /**
- * Find a token with the lock held; empties what is torn, out of its limits
- * or expired on the way.
- * @param pfree  set to the window's first free place, or LIVE_NO_PLACE
- * @return the token's place, or LIVE_NO_PLACE
+ * Put value where its key stands already, else into a free place of its
+ * window; lock held. Empties what is torn, out of its limits or expired on
+ * the way.
+ * @param value  as kind's entries
+ * @return APR_ENOSPC when the window or the file's disk is full, and
+ *         nothing is changed
  */
-uint32_t live_window_find(uint32_t *pfree, const live_segment_t *seg,
-                          const char *token, apr_size_t len);
+apr_status_t live_entry_put(const live_segment_t *seg,
+                            const live_kind_t *kind,
+                            const live_entry_t *value);
 
-/**
- * Write an entry; the lock is held.
- * @return APR_ENOSPC when the file's disk is full, and nothing is changed
- */
-apr_status_t live_place_fill(const live_segment_t *seg, uint32_t place,
-                             const live_token_t *value);
+/** Empty the place of key, if it has one; lock held. */
+void live_entry_remove(const live_segment_t *seg, const live_kind_t *kind,
+                       const char *key, apr_size_t len);
 
-/** Empty a place; the lock is held. */
-void live_place_clear(const live_segment_t *seg, uint32_t place);
-
-/**
- * Empty a place if it is torn, out of its limits or expired; lock held.
- * @return 1 if a token is left, and copy has it
- */
-int live_place_sweep(live_token_t *copy, const live_segment_t *seg,
-                     uint32_t place, apr_time_t now);
+/** Empty each place of kind that is torn, out of its limits or expired;
+ *  lock held. */
+void live_table_sweep(const live_segment_t *seg, const live_kind_t *kind,
+                      apr_time_t now);
 
 /* ----------------------------------------------------------- live_slot.c */
+
+/** Offset of the first pair: behind the slots. */
+apr_size_t live_pairs_at(uint32_t slots);
+
+/** Size of a whole file PATH with so many slots, bytes. */
+apr_size_t live_size(uint32_t slots);
 
 /** A slot in seg's mapping. @param slot  less than seg's slots */
 live_slot_t *live_slot(const live_segment_t *seg, uint32_t slot);
@@ -135,8 +157,7 @@ apr_array_header_t *live_ids_sort(const apr_array_header_t *ids,
 
 /** Write the slots of sorted ids into a new file, from its first slot on.
  *  @param fd  open for writing; at its offset */
-apr_status_t live_slots_write(int fd, const apr_array_header_t *ids,
-                              uint32_t capacity);
+apr_status_t live_slots_write(int fd, const apr_array_header_t *ids);
 
 /** Write all of data at an offset of a file. */
 apr_status_t live_write(int fd, const void *data, apr_size_t len, off_t at);

@@ -146,7 +146,6 @@ typedef struct acme_state_t {
     const char *live_path;       /**< of the segment; NULL until then */
     apr_array_header_t *claims;  /**< of acme_claim_t *, as read */
     apr_array_header_t *domains; /**< of acme_domain_t *, as defined */
-    apr_size_t names;            /**< of all domains together */
     acme_claim_t *section;       /**< the <ACMEDomain> being read or NULL */
     live_t *live;                /**< set by acme_http01_start or NULL */
     apr_hash_t *hosts;           /**< of cert_swap.c: SSL_CTX * -> host; NULL:
@@ -351,8 +350,8 @@ extern int acme_answers;
 void acme_http01_register(apr_pool_t *p);
 
 /**
- * Open the live segment for acme_state_get()->names tokens and put it into
- * ->live. Called in post_config, second pass only, before mod_ssl's.
+ * Open the live segment and put it into acme_state_get()->live. Called in
+ * post_config, second pass only, before mod_ssl's.
  *
  * @param s  the main server
  * @return APR_SUCCESS; else it has logged why, and the server starts

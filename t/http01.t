@@ -312,6 +312,39 @@ sub check_life
     return;
 }
 
+# 1 if the server has read all that was sent on this connection.
+sub is_taken
+{
+    my ($httpd, $sock) = @_;
+    my $row = sprintf ' 0100007F:%04X 0100007F:%04X 01 \w+:(\w+) ',
+        $httpd->http, $sock->sockport;
+    my ($queue) = (ACME::Rig->read_file('/proc/net/tcp') // '') =~ /$row/;
+
+    return defined $queue && hex $queue == 0;
+}
+
+# Children of before a restart may answer for seconds after it: they know
+# what is put then, too.
+sub check_last_generation
+{
+    my ($httpd, $mpm) = @_;
+    my $request = request('GET', "$PREFIX/$OTHER", 'plain.test');
+    my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $httpd->http, Timeout => 10) or die "no connection\n";
+
+    $sock->autoflush(1);
+    print {$sock} substr $request, 0, -2;
+    ACME::Rig::wait_for(10, 'the request to be taken',
+                        sub { is_taken($httpd, $sock) });
+    $httpd->graceful;
+    live($httpd, 'put', $OTHER, "$OTHER.$THUMB", 600);
+    print {$sock} "\r\n";
+    is read_answer($sock)->{body}, "$OTHER.$THUMB",
+        "$mpm: put after a restart, answered by a child of before it";
+    live($httpd, 'remove', $OTHER);
+    return;
+}
+
 # Other clients of the administrator keep their files below DocumentRoot,
 # even with names that could be tokens, and a token never hides one of
 # another name.
@@ -505,6 +538,7 @@ sub check_many
     check_keep_alive($httpd);
     check_protocols($httpd);
     check_life($httpd);
+    check_last_generation($httpd, 'event');
     check_nasty($httpd, $bare);
     check_other_clients($httpd);
     check_fuzz($httpd);
@@ -523,6 +557,7 @@ for my $mpm (qw(worker prefork)) {
     $httpd->start;
     check_hosts($httpd, $mpm);
     check_keep_alive($httpd);
+    check_last_generation($httpd, $mpm);
     check_secrecy($httpd);
     is $httpd->faults, '', "$mpm: no child crashed";
     $httpd->stop;

@@ -159,8 +159,8 @@ apr_status_t keeper_challenge_put(acme_host_t *host, int job,
                             "cannot put the challenge for %s into the live "
                             "segment %s%s", identifier, keeper->options.live,
                             APR_STATUS_IS_ENOSPC(rv)
-                            ? ": it has room for the names that httpd was "
-                              "started with; restart httpd gracefully" : "");
+                            ? ": its disk is full, or more challenges are "
+                              "pending than it has room for" : "");
     }
     return rv;
 }

@@ -1,7 +1,7 @@
 /*
  * live_attack: what a child of httpd that has turned hostile can do to the
- * live segment. Makes one as httpd's parent does, forks, becomes USER as
- * httpd's children do, and tries to write what it inherited.
+ * two files of the live segment. Makes one as httpd's parent does, forks,
+ * becomes USER as httpd's children do, and tries to write what it inherited.
  *
  *   live_attack SEGMENT USER     prints "refused: WHAT" for each attempt;
  *                                ends with 1 if one of them succeeds
@@ -36,7 +36,7 @@ static int report(const char *what, int refused)
     return !refused;
 }
 
-/* Where the segment is mapped; its bounds as /proc writes them. */
+/* Where a file is mapped; its bounds as /proc writes them. */
 static unsigned char *mapping_find(const char *path, char *range,
                                    apr_size_t size)
 {
@@ -45,7 +45,9 @@ static unsigned char *mapping_find(const char *path, char *range,
     char line[512];
 
     while (maps && fgets(line, sizeof(line), maps)) {
-        if (strstr(line, path)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strlen(line) > strlen(path)
+            && !strcmp(line + strlen(line) - strlen(path), path)) {
             apr_cpystrn(range, line, strcspn(line, " ") + 1 < size
                                      ? strcspn(line, " ") + 1 : size);
             from = strtoul(line, NULL, 16);
@@ -115,11 +117,13 @@ int main(int argc, const char *const *argv)
     if (argc != 3) {
         fprintf(stderr, "usage: live_attack SEGMENT USER\n");
     }
-    else if (live_parent_open(&live, argv[1], 1, NULL, &error, pool)) {
+    else if (live_parent_open(&live, argv[1], NULL, &error, pool)) {
         fprintf(stderr, "live_attack: %s\n", error);
     }
     else if ((pid = fork()) == 0) {
-        status = become(argv[2]) ? attack(argv[1]) : 1;
+        status = become(argv[2])
+            ? attack(argv[1])
+              + attack(apr_pstrcat(pool, argv[1], LIVE_CHALLENGES, NULL)) : 1;
         fflush(stdout);
         _exit(status);
     }

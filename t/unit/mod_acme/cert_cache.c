@@ -19,7 +19,7 @@ static void cache_setup(void)
     array = apr_array_make(pool, 1, sizeof(char *));
     APR_ARRAY_PUSH(array, const char *) = "a.test";
     ids = array;
-    start(1);
+    start();
     slot = live_parent_slot(live, "a.test");
     memset(&cached, 0, sizeof(cached));
 }
@@ -108,7 +108,7 @@ START_TEST(outlives_a_dead_writer)
 
     put_new(1);
     ck_assert_uint_eq(taken(), 1);
-    seg = raw();
+    seg = raw_of(path);
     live_slot(&seg, slot)->seq |= 1;
     live_slot(&seg, slot)->version++;
     ck_assert_uint_eq(taken(), 1);

@@ -24,6 +24,7 @@
 
 static char dir[64];
 static const char *path;
+static const char *challenges;          /* the other file */
 static const char *error;
 static live_t *live;
 static live_writer_t *writer;
@@ -35,6 +36,7 @@ static inline void live_setup(void)
     apr_snprintf(dir, sizeof(dir), "/tmp/acme-unit-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
     path = apr_pstrcat(pool, dir, "/acme-live", NULL);
+    challenges = apr_pstrcat(pool, path, ".challenges", NULL);
     error = NULL;
     ids = NULL;
 }
@@ -42,6 +44,8 @@ static inline void live_setup(void)
 static inline void live_teardown(void)
 {
     unlink(path);
+    unlink(challenges);
+    rmdir(challenges);
     unlink(apr_pstrcat(pool, dir, "/other", NULL));
     rmdir(path);
     /* Fails, and so does the test, if an operation left a file behind. */
@@ -54,10 +58,10 @@ static inline apr_time_t later(void)
     return apr_time_now() + 60 * SECOND;
 }
 
-/* httpd starts with room for so many tokens; acmectl opens the segment. */
-static inline void start(apr_size_t tokens)
+/* httpd starts; acmectl opens the segment. */
+static inline void start(void)
 {
-    apr_status_t rv = live_parent_open(&live, path, tokens, ids, &error, pool);
+    apr_status_t rv = live_parent_open(&live, path, ids, &error, pool);
 
     ck_assert_msg(rv == APR_SUCCESS, "%d: %s", (int)rv, error);
     rv = live_writer_open(&writer, path, &error, pool);
@@ -96,20 +100,19 @@ static inline const char *nth(unsigned int n)
     return apr_psprintf(pool, "token-%016u", n);
 }
 
-/* The file's memory as a second acmectl has it. */
-static inline live_segment_t raw(void)
+/* A file's memory as a second acmectl has it. */
+static inline live_segment_t raw_of(const char *file)
 {
     live_segment_t seg;
     struct stat st;
 
-    seg.fd = open(path, O_RDWR | O_CLOEXEC);
+    seg.fd = open(file, O_RDWR | O_CLOEXEC);
     ck_assert_int_ne(seg.fd, -1);
     ck_assert_int_eq(fstat(seg.fd, &st), 0);
     seg.size = (apr_size_t)st.st_size;
     seg.map = mmap(NULL, seg.size, PROT_READ | PROT_WRITE, MAP_SHARED,
                    seg.fd, 0);
     ck_assert_ptr_ne(seg.map, MAP_FAILED);
-    seg.capacity = live_header(&seg)->capacity;
     seg.slots = live_header(&seg)->slots;
     return seg;
 }
@@ -120,7 +123,7 @@ static inline void raw_end(live_segment_t *seg)
     close(seg->fd);
 }
 
-/* Tokens whose hash leads to one place near the end of the smallest table. */
+/* Tokens whose hash leads to one place near the end of the table. */
 static inline const char *colliding(unsigned int n)
 {
     static unsigned int next;
@@ -131,16 +134,18 @@ static inline const char *colliding(unsigned int n)
     }
     do {
         token = nth(next++);
-    } while ((live_hash(token, strlen(token)) & (LIVE_CAPACITY_MIN - 1))
-             != LIVE_CAPACITY_MIN - 4);
+    } while ((live_hash(token, strlen(token)) & (LIVE_TOKENS - 1))
+             != LIVE_TOKENS - 4);
     return token;
 }
 
-static inline live_token_t *entry_for(live_segment_t *seg, const char *token)
+static inline live_entry_t *entry_for(live_segment_t *seg,
+                                      const char *token)
 {
-    uint32_t place = live_place(seg, live_hash(token, strlen(token)), 0);
+    uint32_t place = live_place(&live_tokens,
+                                live_hash(token, strlen(token)), 0);
 
-    return live_entry(seg, place);
+    return live_entry(seg, &live_tokens, place);
 }
 
 static inline TCase *live_case(Suite *suite, const char *name)

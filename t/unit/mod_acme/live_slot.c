@@ -16,7 +16,7 @@ static void start_with(const char *const *list)
         APR_ARRAY_PUSH(array, const char *) = *list;
     }
     ids = array;
-    start(1);
+    start();
 }
 
 static void start_with_two(void)
@@ -139,7 +139,7 @@ START_TEST(finds_each_of_many)
             pool, "n%d.test", i * 7919 % 1000);
     }
     ids = array;
-    start(1);
+    start();
     for (i = 0; i < 1000; i++) {
         uint32_t slot = slot_of(apr_psprintf(pool, "n%d.test", i));
 
@@ -171,7 +171,7 @@ END_TEST
 /* Without a certificate in the configuration there is none to put. */
 START_TEST(no_ids_no_slots)
 {
-    start(1);
+    start();
     ck_assert_int_eq(put_pair("a.test", 1, CHAIN, KEY), APR_NOTFOUND);
     put(TOKEN);
     ck_assert_uint_ne(get(TOKEN), 0);
@@ -203,7 +203,7 @@ START_TEST(slots_full)
         APR_ARRAY_PUSH(array, const char *) = apr_psprintf(pool, "n%06d", i);
     }
     ids = array;
-    start(1);
+    start();
     ck_assert_int_eq(put_pair("n131071", 1, CHAIN, KEY), APR_SUCCESS);
     holds("n131071", 1, CHAIN, KEY);
     ck_assert_int_eq(put_pair("n131072", 1, CHAIN, KEY), APR_NOTFOUND);
@@ -244,7 +244,7 @@ START_TEST(wipes_the_old_key)
     put_pair("a.test", 1, text_of('c', 9000), text_of('k', 3001));
     put_pair("a.test", 2, "c", "k");
     holds("a.test", 2, "c", "k");
-    seg = raw();
+    seg = raw_of(path);
     pem = (unsigned char *)live_pair(&seg, slot_of("a.test"))->pem;
     for (i = 2; i < LIVE_KEY_MAX + LIVE_CHAIN_MAX; i++) {
         ck_assert_int_eq(pem[i], 0);
@@ -264,7 +264,7 @@ START_TEST(costs_nothing_unused)
         APR_ARRAY_PUSH(array, const char *) = apr_psprintf(pool, "n%d", i);
     }
     ids = array;
-    start(1);
+    start();
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_int_gt(st.st_size, 200 * 1024 * 1024);
     ck_assert_int_lt(st.st_blocks * 512, 4 * 1024 * 1024);
@@ -305,10 +305,10 @@ END_TEST
 START_TEST(removed_segment_is_told)
 {
     start_with_two();
-    live_parent_remove(path);
+    live_parent_remove(path, pool);
     ck_assert_int_eq(put_pair("a.test", 2, CHAIN, KEY), APR_ENOENT);
     holds_nothing("a.test");
-    live_parent_remove(path);
+    live_parent_remove(path, pool);
 }
 END_TEST
 
@@ -324,7 +324,7 @@ START_TEST(dead_writer_is_repaired)
 
     start_with_two();
     put_pair("a.test", 1, CHAIN, KEY);
-    seg = raw();
+    seg = raw_of(path);
     live_slot(&seg, slot_of("a.test"))->seq |= 1;
     ck_assert_int_eq(live_child_certificate(&cert, live, slot_of("a.test")),
                      APR_EAGAIN);
@@ -351,7 +351,7 @@ START_TEST(refuses_impossible_lengths)
 
     start_with_two();
     put_pair("a.test", 1, CHAIN, KEY);
-    seg = raw();
+    seg = raw_of(path);
     slot = live_slot(&seg, slot_of("a.test"));
     for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         slot->key_len = lengths[i][0];
@@ -373,7 +373,7 @@ START_TEST(version_goes_round)
 
     start_with_two();
     put_pair("a.test", 1, CHAIN, KEY);
-    seg = raw();
+    seg = raw_of(path);
     live_slot(&seg, slot_of("a.test"))->version = UINT32_MAX;
     put_pair("a.test", 2, CHAIN, KEY);
     ck_assert_uint_eq(live_child_version(live, slot_of("a.test")), 1);
@@ -510,7 +510,7 @@ START_TEST(refuses_impossible_staples)
 
     start_with_two();
     put_staple('s', 1500, 5);
-    seg = raw();
+    seg = raw_of(path);
     live_slot(&seg, slot_of("a.test"))->staple_len = LIVE_STAPLE_MAX + 1;
     ck_assert_int_eq(live_child_staple(&staple, live, slot_of("a.test"), 5,
                                        apr_time_now()), APR_EINVAL);
@@ -530,7 +530,7 @@ START_TEST(staples_repair_nothing)
     start_with_two();
     put_pair("a.test", 5, CHAIN, KEY);
     put_staple('s', 1500, 5);
-    seg = raw();
+    seg = raw_of(path);
     live_slot(&seg, slot_of("a.test"))->seq |= 1;
     ck_assert_int_eq(live_child_staple(&staple, live, slot_of("a.test"), 5,
                                        apr_time_now()), APR_EAGAIN);

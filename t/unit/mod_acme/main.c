@@ -4,6 +4,7 @@ Suite *cert_cache_suite(void);
 Suite *cert_parse_suite(void);
 Suite *counters_suite(void);
 Suite *live_suite(void);
+Suite *live_alpn_suite(void);
 Suite *live_slot_suite(void);
 Suite *live_table_suite(void);
 Suite *pair_suite(void);
@@ -12,8 +13,8 @@ int main(void)
 {
     Suite *suites[] = {
         cert_cache_suite(), cert_parse_suite(), counters_suite(),
-        live_suite(), live_slot_suite(), live_table_suite(),
-        pair_suite(), NULL
+        live_suite(), live_alpn_suite(), live_slot_suite(),
+        live_table_suite(), pair_suite(), NULL
     };
 
     return unit_run(suites);
