@@ -8,7 +8,7 @@
  *   live_put SEGMENT many COUNT SECONDS     token-0000000000000000 ...
  *   live_put SEGMENT cert ID GENERATION CHAIN KEY
  *   live_put SEGMENT staple ID GENERATION DER SECONDS
- *   live_put SEGMENT flip ID USEC CHAIN KEY CHAIN KEY     two for ever
+ *   live_put SEGMENT flip ID USEC CHAIN KEY...     in turn, for ever
  *
  * CHAIN, KEY and DER: files. SECONDS until it expires; negative: it has expired
  * already.
@@ -85,22 +85,28 @@ static apr_status_t put_staple(live_writer_t *writer,
     return live_writer_staple_put(writer, argv[3], &staple);
 }
 
-/* Two certificates in turn, until this process is ended. */
+/* Certificates in turn, until this process is ended. */
 static apr_status_t flip(live_writer_t *writer, const char *const *argv,
-                         apr_pool_t *pool)
+                         int argc, apr_pool_t *pool)
 {
-    const char *text[4];
+    const char **text = apr_palloc(pool, (apr_size_t)argc * sizeof(*text));
+    long wait = strtol(argv[4], NULL, 10);
+    apr_time_t next = apr_time_now();
     apr_status_t rv = APR_SUCCESS;
+    int i, pairs = (argc - 5) / 2;
     uint64_t n;
 
-    for (n = 0; n < 4; n++) {
-        text[n] = text_of(argv[5 + n], pool);
+    for (i = 0; i < 2 * pairs; i++) {
+        text[i] = text_of(argv[5 + i], pool);
     }
     for (n = 0; rv == APR_SUCCESS; n++) {
-        rv = live_writer_certificate_put(writer, argv[3], n + 1,
-                                         text[n % 2 * 2], text[n % 2 * 2 + 1],
-                                         until("3600"));
-        apr_sleep(strtol(argv[4], NULL, 10));
+        i = (int)(n % (uint64_t)pairs);
+        rv = live_writer_certificate_put(writer, argv[3], n + 1, text[2 * i],
+                                         text[2 * i + 1], until("3600"));
+        next += wait;
+        if (next > apr_time_now()) {
+            apr_sleep(next - apr_time_now());
+        }
     }
     return rv;
 }
@@ -126,8 +132,8 @@ static int act(live_writer_t *writer, int argc, const char *const *argv,
     else if (argc == 7 && !strcmp(argv[2], "staple")) {
         rv = put_staple(writer, argv);
     }
-    else if (argc == 9 && !strcmp(argv[2], "flip")) {
-        rv = flip(writer, argv, pool);
+    else if (argc >= 7 && argc % 2 && !strcmp(argv[2], "flip")) {
+        rv = flip(writer, argv, argc, pool);
     }
     else if (argc == 3 && !strcmp(argv[2], "generation")) {
         printf("%" APR_UINT64_T_FMT "\n", live_writer_generation(writer));

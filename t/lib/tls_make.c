@@ -1,0 +1,152 @@
+/*
+ * tls_make: thousands of certificates in a few seconds, for t/bench.
+ *
+ *   tls_make ROOT <<END
+ *   NAME DIRECTORY
+ *   ...
+ *   END
+ *
+ * A root (written to the file ROOT) and an intermediate of it, then for each
+ * NAME a P-256 key and a certificate: DIRECTORY/{cert,chain,fullchain,
+ * key}.pem, as acmectl's store has them. The directories have to be there.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+
+#define DAY (24 * 3600)
+
+typedef struct authority_t {
+    EVP_PKEY *key;
+    X509 *cert;
+} authority_t;
+
+static int extension_add(X509 *cert, X509V3_CTX *ctx, int nid,
+                         const char *value)
+{
+    X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, ctx, nid, value);
+    int ok = ext && X509_add_ext(cert, ext, -1);
+
+    X509_EXTENSION_free(ext);
+    return ok;
+}
+
+static int extensions_add(X509 *cert, X509 *issuer, const char *name, int ca)
+{
+    char san[300];
+    X509V3_CTX ctx;
+
+    X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
+    snprintf(san, sizeof(san), "DNS:%s", name);
+    return extension_add(cert, &ctx, NID_basic_constraints,
+                         ca ? "critical,CA:TRUE" : "critical,CA:FALSE")
+        && extension_add(cert, &ctx, NID_key_usage,
+                         ca ? "critical,keyCertSign,cRLSign"
+                            : "critical,digitalSignature")
+        && extension_add(cert, &ctx, NID_subject_key_identifier, "hash")
+        && (ca || extension_add(cert, &ctx, NID_authority_key_identifier,
+                                "keyid"))
+        && (ca || extension_add(cert, &ctx, NID_ext_key_usage,
+                                "serverAuth"))
+        && (ca || extension_add(cert, &ctx, NID_subject_alt_name, san));
+}
+
+/* @param issuer  whose it is; NULL: self-signed */
+static X509 *cert_make(const char *name, EVP_PKEY *key,
+                       const authority_t *issuer, int ca)
+{
+    X509 *cert = X509_new();
+    X509 *by = issuer ? issuer->cert : cert;
+    X509_NAME *subject = X509_get_subject_name(cert);
+    uint64_t serial;
+
+    if (RAND_bytes((unsigned char *)&serial, sizeof(serial)) != 1
+        || !X509_set_version(cert, X509_VERSION_3)
+        || !ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial >> 1)
+        || !X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+               (const unsigned char *)name, -1, -1, 0)
+        || !X509_set_issuer_name(cert, X509_get_subject_name(by))
+        || !X509_gmtime_adj(X509_getm_notBefore(cert), -DAY)
+        || !X509_gmtime_adj(X509_getm_notAfter(cert), 90 * DAY)
+        || !X509_set_pubkey(cert, key)
+        || !extensions_add(cert, by, name, ca)
+        || !X509_sign(cert, issuer ? issuer->key : key, EVP_sha256())) {
+        X509_free(cert);
+        return NULL;
+    }
+    return cert;
+}
+
+static int authority_make(authority_t *made, const char *name,
+                          const authority_t *issuer)
+{
+    made->key = EVP_EC_gen("P-256");
+    made->cert = made->key ? cert_make(name, made->key, issuer, 1) : NULL;
+    return made->cert != NULL;
+}
+
+/* Write certificates (either may be NULL) and a key to dir/file. */
+static int file_write(const char *dir, const char *file, X509 *first,
+                      X509 *second, EVP_PKEY *key)
+{
+    char path[PATH_MAX];
+    FILE *out;
+    int ok;
+
+    snprintf(path, sizeof(path), "%s%s%s", dir, *dir ? "/" : "", file);
+    out = fopen(path, "w");
+    if (!out) {
+        perror(path);
+        return 0;
+    }
+    ok = (!first || PEM_write_X509(out, first))
+        && (!second || PEM_write_X509(out, second))
+        && (!key || PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL,
+                                         NULL));
+    return fclose(out) == 0 && ok;
+}
+
+static int leaf_write(const char *name, const char *dir,
+                      const authority_t *issuer)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *leaf = key ? cert_make(name, key, issuer, 0) : NULL;
+    int ok = leaf && file_write(dir, "cert.pem", leaf, NULL, NULL)
+        && file_write(dir, "chain.pem", issuer->cert, NULL, NULL)
+        && file_write(dir, "fullchain.pem", leaf, issuer->cert, NULL)
+        && file_write(dir, "key.pem", NULL, NULL, key);
+
+    X509_free(leaf);
+    EVP_PKEY_free(key);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    authority_t root, intermediate;
+    char name[256], dir[1024];
+
+    umask(077);
+    if (argc != 2) {
+        fprintf(stderr, "usage: tls_make ROOT, with NAME DIRECTORY a line\n");
+        return 2;
+    }
+    if (!authority_make(&root, "Bench Root", NULL)
+        || !authority_make(&intermediate, "Bench CA", &root)
+        || !file_write("", argv[1], root.cert, NULL, NULL)) {
+        return 1;
+    }
+    while (scanf("%255s %1023s", name, dir) == 2) {
+        if (!leaf_write(name, dir, &intermediate)) {
+            fprintf(stderr, "tls_make: cannot make one for %s\n", name);
+            return 1;
+        }
+    }
+    return 0;
+}
