@@ -107,6 +107,24 @@ apr_status_t crypto_csr_read(unsigned char **pder, apr_size_t *plen,
                              apr_size_t len, acme_err_t *err,
                              apr_pool_t *result_pool);
 
+/* ------------------------------------------------------------ alpn_cert */
+
+/**
+ * The self-signed certificate that proves control of name by tls-alpn-01.
+ * Its key may be the same for any number of them: it proves nothing and is
+ * compared with nothing.
+ * Source: RFC 8737 3.
+ *
+ * @param ppem     PEM
+ * @param name     a domain name, no wildcard
+ * @param keyauth  RFC 8555 8.1
+ * @param now      µs UTC
+ */
+apr_status_t crypto_alpn_cert(char **ppem, const crypto_key_t *key,
+                              const char *name, const char *keyauth,
+                              apr_time_t now, acme_err_t *err,
+                              apr_pool_t *result_pool);
+
 /* ----------------------------------------------------------------- cert */
 
 /** A certificate. Immutable; freed with its pool. */

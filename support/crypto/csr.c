@@ -51,7 +51,7 @@ static int san_add(GENERAL_NAMES *san, const char *name)
     return 1;
 }
 
-static GENERAL_NAMES *san_make(const apr_array_header_t *names)
+GENERAL_NAMES *crypto_san_make(const apr_array_header_t *names)
 {
     GENERAL_NAMES *san = sk_GENERAL_NAME_new_null();
     int i;
@@ -79,7 +79,7 @@ static int feature_add(X509_EXTENSIONS **pexts)
 /* The extensionRequest attribute with the names in it. */
 static int req_add_extensions(X509_REQ *req, const wish_t *wish)
 {
-    GENERAL_NAMES *san = san_make(wish->names);
+    GENERAL_NAMES *san = crypto_san_make(wish->names);
     X509_EXTENSIONS *exts = NULL;
     int ok;
 

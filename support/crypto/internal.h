@@ -94,6 +94,10 @@ char *crypto_lower(char *text);
 void crypto_san_names(apr_array_header_t *names, int *pothers,
                       const GENERAL_NAMES *san, apr_pool_t *pool);
 
+/** A subjectAltName of dNSNames, of const char *, in order.
+ *  @return NULL on failure */
+GENERAL_NAMES *crypto_san_make(const apr_array_header_t *names);
+
 /** 1 if name is one of names (of char *), letter by letter. */
 int crypto_names_have(const apr_array_header_t *names, const char *name);
 

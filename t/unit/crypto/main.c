@@ -3,6 +3,7 @@
  */
 #include "unit.h"
 
+Suite *alpn_cert_suite(void);
 Suite *key_suite(void);
 Suite *jwk_suite(void);
 Suite *sign_suite(void);
@@ -15,7 +16,8 @@ Suite *ocsp_suite(void);
 int main(void)
 {
     Suite *suites[] = {
-        key_suite(), jwk_suite(), sign_suite(), csr_suite(), cert_suite(),
+        alpn_cert_suite(), key_suite(), jwk_suite(), sign_suite(),
+        csr_suite(), cert_suite(),
         chain_read_suite(), chain_check_suite(), ocsp_suite(), NULL
     };
 
