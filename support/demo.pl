@@ -10,7 +10,9 @@ use lib "$FindBin::Bin/../t/lib";
 use Getopt::Long;
 use JSON::PP ();
 use POSIX ();
+use Time::HiRes qw(time sleep);
 
+use ACME::Bench;
 use ACME::Rig;
 use ACME::Rig::Httpd;
 use ACME::Rig::Pebble;
@@ -137,6 +139,49 @@ sub acmectl
     return $httpd->acmectl(\@args, show => 1, timeout => 300)->{status};
 }
 
+# --------------------------------------------------------------- renewing
+
+# Renew a certificate while clients fetch its site as fast as they can, each
+# time on a new connection, and verify what they get. Says what httpd and
+# they had of it. Returns the exit status.
+sub renew_under_load
+{
+    my ($rig, $httpd, $roots) = @_;
+    my $name = $SITES[1][0];
+    my ($pid, @children) = ($httpd->pid, $httpd->children);
+
+    print "\nA renewal, while four clients connect to $name again and again, "
+        . "each as\nsoon as it has got the page:\n";
+    my $load = ACME::Bench::load_begin($rig, port => $httpd->https,
+        name => $name, threads => 4, roots => $roots);
+    sleep 0.5;
+    my $status = acmectl($httpd, 'renew', '--force', $name);
+    my $done = time;
+    sleep 1;
+    $load = ACME::Bench::load_end($load);
+    my $gone = grep { !ACME::Rig::exists_pid($_) } @children;
+    my %seen = %{$load->{certificates}};
+    my ($old, $new) = sort { $seen{$a}[0] <=> $seen{$b}[0] } keys %seen;
+    my $late = $new ? $seen{$old}[1] - $done : undef;
+
+    print "\n";
+    table(['httpd:', sprintf 'process %d before, %d after', $pid,
+           $httpd->pid // 0],
+          ['its children:', sprintf '%d before, %s', scalar @children,
+           $gone ? "$gone gone" : 'all still there'],
+          ['connections:', sprintf '%d, %d failed, the slowest %.0f ms',
+           $load->{connections} + $load->{failed}, $load->{failed},
+           $load->{longest}],
+          ['serial:', sprintf '%s before, %s after', lc($old // '-'),
+           lc($new // $old // '-')],
+          ['the old one:', defined $late ? sprintf('last served %.2f s %s '
+           . 'acmectl ended', abs $late, $late < 0 ? 'before' : 'after')
+           : 'still served']);
+    print $load->{err};
+    return $status || $load->{failed} || $gone || !defined $late
+        || $late >= 1 || ($httpd->pid // 0) != $pid ? 1 : 0;
+}
+
 # ------------------------------------------------------------ keep and stop
 
 sub read_state
@@ -213,6 +258,7 @@ sub demo
     my $text = sites($httpd, $ca);
     $httpd->write_config($text);
     $httpd->start;
+    my $restarts = $httpd->restarts;
     say_step(sprintf 'httpd: process %d, http on port %d, https on port %d, '
         . 'no certificate yet', $httpd->pid, $httpd->http, $httpd->https);
     show('The configuration of its sites (' . $httpd->config . '):', $text);
@@ -227,11 +273,14 @@ sub demo
     my ($bad, @after) = look_until_verified($httpd, $roots);
     table(@after);
     $status ||= acmectl($httpd, 'renew');
+    $status ||= renew_under_load($rig, $httpd, $roots);
     $status ||= acmectl($httpd, 'certificates');
     $status ||= 1 if $bad;
+    $restarts = $httpd->restarts - $restarts;
     print $status ? "\nThat went wrong: see above.\n"
-        : sprintf("\nAll %d names serve trusted certificates.\n",
-                  @after - 1);
+        : sprintf("\nAll %d names serve trusted certificates; httpd was %s "
+                  . "restarted.\n", @after - 1,
+                  $restarts ? "$restarts times" : 'never');
     print $httpd->error_log_tail(10), "\n" if $status;
     keep($rig, $httpd, $roots) if $keep;
     return $status;

@@ -26,6 +26,33 @@ sub demo
         env => { ACME_DEMO_STATE => $state, KEEP => undef }, timeout => 120);
 }
 
+# A certificate is renewed under load: same processes, nothing fails, and the
+# new one is there within a second. What is said of it agrees with what is
+# served before and listed after.
+sub check_renewal
+{
+    my ($out) = @_;
+    my ($served) = $out =~ /^shop\.test +200 .* (\w+)$/m;
+    my ($old, $new) = $out =~ /^serial: +(\w+) before, (\w+) after$/m;
+    my ($connections, $failed) = $out
+        =~ /^connections: +(\d+), (\d+) failed, the slowest \d+ ms$/m;
+    my ($late, $side) = $out
+        =~ /^the old one: +last served ([\d.]+) s (before|after) acmectl /m;
+
+    is $old, $served, 'the renewal begins with what was served';
+    isnt $new, $old, 'and ends with another certificate';
+    like $out, qr/^httpd: +process (\d+) before, \g1 after$/m,
+        'the same httpd';
+    like $out, qr/^its children: +[1-9]\d* before, all still there$/m,
+        'the same children';
+    cmp_ok $connections // 0, '>', 20, 'clients were there';
+    is $failed, 0, 'no connection failed';
+    ok $side && ($side eq 'before' || $late < 1), 'new within a second'
+        or diag $out;
+    like $out, qr/; httpd was never restarted\.$/m, 'without a restart';
+    return;
+}
+
 # It ends well, every name is verified, and nothing of it stays.
 {
     my $r = demo();
@@ -38,6 +65,7 @@ sub demo
     is_deeply \@rows, \@before, 'trusted certificates after';
     like $after, qr/^shop\.test .* shop\.test www\.shop\.test /m,
         'one certificate has two names';
+    check_renewal($after);
     my ($dir) = $r->{out} =~ m{\((/\S+)/httpd/conf/httpd\.conf\)};
     ok $dir && !-e $dir, 'its directory is gone';
     my ($pid) = $r->{out} =~ /httpd: process (\d+)/;
@@ -79,6 +107,11 @@ sub demo
 
 # An option it does not know, or an ordinary user: a sentence.
 {
+    my $user = $rig->run(['sh', "$FindBin::Bin/../support/demo"],
+                         user => 'nobody');
+    is $user->{status}, 0, 'an ordinary user';
+    like $user->{out}, qr/skipped: it needs root, since httpd starts as root/,
+        'is told why';
     my $r = $rig->run(['sh', "$FindBin::Bin/../support/demo", '--what']);
     is $r->{status}, 2, 'an unknown option';
     like $r->{out}, qr/sh support\/demo \[--keep\]/, 'shows the usage';
