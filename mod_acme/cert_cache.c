@@ -186,6 +186,19 @@ int acme_cache_serves(const acme_cached_t *cached, const live_t *live,
         || __atomic_load_n(&cached->good, __ATOMIC_RELAXED) != NULL;
 }
 
+uint64_t acme_cache_generation(const acme_cached_t *cached,
+                               const X509 *leaf)
+{
+    uint64_t generation = 0;
+
+    cache_lock();
+    if (cached->good && cached->good->leaf == leaf) {
+        generation = cached->good->generation;
+    }
+    cache_unlock();
+    return generation;
+}
+
 void acme_cache_forget(acme_cached_t *cached)
 {
     cache_lock();

@@ -43,6 +43,11 @@ int acme_cache_refuse(acme_cached_t *cached, const acme_parsed_t *parsed);
 int acme_cache_serves(const acme_cached_t *cached, const live_t *live,
                       uint32_t slot);
 
+/** The store's number of the certificate whose leaf this is, if the process
+ *  has it as its present one; else 0. @param leaf  compared, not read */
+uint64_t acme_cache_generation(const acme_cached_t *cached,
+                               const X509 *leaf);
+
 /** Forget everything of one slot. */
 void acme_cache_forget(acme_cached_t *cached);
 

@@ -35,6 +35,7 @@
 #include <apr_strings.h>
 
 #include "pair.h"
+#include "staple.h"
 
 APLOG_USE_MODULE(acme);
 
@@ -263,6 +264,8 @@ static const char *generation_add(files_t *files,
         APR_ARRAY_PUSH(files->certs, const char *) = cert;
         APR_ARRAY_PUSH(files->keys, const char *) = key;
         certificate->loaded = number;
+        certificate->staple = present->quiet ? NULL
+            : acme_staple_load(folder, present->main_server, p);
     }
     return fault;
 }

@@ -32,6 +32,7 @@
 
 #include "cert_cache.h"
 #include "counters.h"
+#include "staple.h"
 
 APLOG_USE_MODULE(acme);
 
@@ -45,11 +46,12 @@ typedef struct startup_t {
 } startup_t;
 
 /* A virtual host whose certificates are ours. Constant in children. */
-typedef struct swap_host_t {
+struct acme_swap_host_t {
     server_rec *s;
     const apr_array_header_t *certificates;  /* of acme_certificate_t * */
     startup_t startup[ACME_KEYS_MAX];        /* one for each of them */
-} swap_host_t;
+};
+typedef struct acme_swap_host_t swap_host_t;
 
 /* Of a connection. */
 typedef struct swap_conn_t {
@@ -254,6 +256,24 @@ static int host_apply(const swap_host_t *host, SSL *ssl)
     return n > 0;
 }
 
+const acme_certificate_t *acme_swap_certificate(const swap_host_t *host,
+                                                const X509 *leaf,
+                                                uint64_t *pgeneration)
+{
+    int i;
+
+    for (i = 0; i < host->certificates->nelts; i++) {
+        acme_certificate_t *certificate = host_certificate(host, i);
+
+        *pgeneration = leaf == host->startup[i].leaf ? certificate->loaded
+            : acme_cache_generation(&certificate->cached, leaf);
+        if (*pgeneration) {
+            return certificate;
+        }
+    }
+    return NULL;
+}
+
 /* In TLS 1.3 ALPN comes first, and the challenge's certificate is set. */
 static int challenge_chosen(const SSL *ssl)
 {
@@ -427,6 +447,7 @@ static int init_server(server_rec *s, apr_pool_t *p, int is_proxy,
     apr_hash_set(state->hosts, apr_pmemdup(p, &ctx, sizeof(ctx)),
                  sizeof(ctx), host);
     SSL_CTX_set_cert_cb(ctx, certificate_choose, host);
+    acme_staple_host(ctx, s, host, p);
     return OK;
 }
 

@@ -61,6 +61,7 @@ void *acme_server_conf_create(apr_pool_t *p, server_rec *s)
     conf->manager = -1;
     conf->ssl_engine = -1;
     conf->certificate_file = -1;
+    conf->stapling = -1;
     return conf;
 }
 
@@ -77,6 +78,9 @@ void *acme_server_conf_merge(apr_pool_t *p, void *base, void *add)
     if (host_conf->certificate_file != -1) {
         conf->certificate_file = host_conf->certificate_file;
     }
+    if (host_conf->stapling != -1) {
+        conf->stapling = host_conf->stapling;
+    }
     /* httpd merges before it gives a name to hosts that have none. */
     conf->named = host_conf->server->server_hostname != NULL;
     conf->claimed = NULL;
@@ -92,6 +96,7 @@ acme_settings_t *acme_settings_create(apr_pool_t *p)
     settings->renew_mode = ACME_RENEW_UNSET;
     settings->window.unit = ACME_WINDOW_UNSET;
     settings->require_https = ACME_REQUIRE_UNSET;
+    settings->must_staple = -1;
     return settings;
 }
 
@@ -127,6 +132,9 @@ acme_settings_t *acme_settings_merge(apr_pool_t *p,
     }
     if (add->require_https != ACME_REQUIRE_UNSET) {
         settings->require_https = add->require_https;
+    }
+    if (add->must_staple != -1) {
+        settings->must_staple = add->must_staple;
     }
     return settings;
 }
@@ -224,6 +232,11 @@ acme_require_t acme_domain_require_https(const acme_domain_t *domain)
     return require == ACME_REQUIRE_UNSET ? ACME_REQUIRE_OFF : require;
 }
 
+int acme_domain_must_staple(const acme_domain_t *domain)
+{
+    return domain->settings->must_staple == 1;
+}
+
 acme_window_t acme_domain_renew_window(const acme_domain_t *domain)
 {
     acme_window_t window = domain->settings->window;
@@ -271,6 +284,11 @@ int acme_server_ssl(server_rec *s)
 int acme_server_has_certificate(server_rec *s)
 {
     return acme_server_conf(s)->certificate_file == 1;
+}
+
+int acme_server_stapling(server_rec *s)
+{
+    return acme_server_conf(s)->stapling == 1;
 }
 
 acme_domain_t *acme_server_domain(server_rec *s)

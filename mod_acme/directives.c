@@ -213,7 +213,7 @@ static const char *set_manager(cmd_parms *cmd, void *dir_conf,
 /* --------------------------------------------------- shadows of mod_ssl's */
 
 /*
- * httpd runs the handlers of all modules that know a directive. These two
+ * httpd runs the handlers of all modules that know a directive. These
  * listen to mod_ssl's and decide nothing: where mod_ssl is loaded it checks
  * the words, where it is not the directive is as unknown as without
  * mod_acme. They stand where mod_ssl's stand and nowhere else: httpd asks
@@ -249,6 +249,18 @@ static const char *shadow_certificate(cmd_parms *cmd, void *dir_conf,
 
     if (!fault) {
         acme_server_conf(cmd->server)->certificate_file = 1;
+    }
+    return fault;
+}
+
+static const char *shadow_stapling(cmd_parms *cmd, void *dir_conf,
+                                   const char *args)
+{
+    const char *fault = shadow_unknown(cmd);
+
+    if (!fault) {
+        acme_server_conf(cmd->server)->stapling =
+            strcasecmp(ap_getword_conf(cmd->temp_pool, &args), "on") == 0;
     }
     return fault;
 }
@@ -290,6 +302,9 @@ const command_rec acme_directives[] = {
     CHOICE("ACMERequireHTTPS", require_https,
               "redirect http to https: off (default), temporary (307) or "
               "permanent (308)"),
+    CHOICE("ACMEMustStaple", must_staple,
+              "on: certificates that clients accept with an OCSP response "
+              "alone; off (default)"),
     DIRECTIVE("ACMEStoreDir", set_store_dir,
               "directory of accounts, keys and certificates"),
     DIRECTIVE("ACMEPortMap", set_port_map,
@@ -300,5 +315,6 @@ const command_rec acme_directives[] = {
               "renews; off"),
     DIRECTIVE("SSLEngine", shadow_engine, NULL),
     DIRECTIVE("SSLCertificateFile", shadow_certificate, NULL),
+    DIRECTIVE("SSLUseStapling", shadow_stapling, NULL),
     { NULL, { NULL }, NULL, 0, RAW_ARGS, NULL }
 };

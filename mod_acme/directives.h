@@ -26,6 +26,7 @@ typedef struct acme_choice_t {
 extern const acme_choice_t acme_choice_agreement;
 extern const acme_choice_t acme_choice_renew_mode;
 extern const acme_choice_t acme_choice_require_https;
+extern const acme_choice_t acme_choice_must_staple;
 
 /** The directive of a choice, which is its cmd->info. */
 const char *acme_set_choice(cmd_parms *cmd, void *dir_conf, const char *args);

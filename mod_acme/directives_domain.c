@@ -280,6 +280,7 @@ const char *acme_set_renew_window(cmd_parms *cmd, void *dir_conf,
 
 static const char *const accepted[] = { "accepted", NULL };
 static const char *const modes[] = { "auto", "always", "manual", NULL };
+static const char *const states[] = { "off", "on", NULL };
 static const char *const kinds[] = { "off", "temporary", "permanent", NULL };
 
 const acme_choice_t acme_choice_agreement = {
@@ -295,6 +296,10 @@ const acme_choice_t acme_choice_renew_mode = {
 const acme_choice_t acme_choice_require_https = {
     kinds, "off, temporary or permanent",
     offsetof(acme_settings_t, require_https), ACME_REQUIRE_OFF
+};
+
+const acme_choice_t acme_choice_must_staple = {
+    states, "on or off", offsetof(acme_settings_t, must_staple), 0
 };
 
 const char *acme_set_choice(cmd_parms *cmd, void *dir_conf, const char *args)

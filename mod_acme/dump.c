@@ -288,7 +288,8 @@ static json_t *host_new(server_rec *s, apr_pool_t *p)
     int is_file = *defn == '/';
     json_t *aliases = strings_new(s->names, json_array(), p);
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:b, s:b, s:o}",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:b, s:b, s:b, "
+                     "s:o}",
         "server_name", string_new(acme_server_named(s) ? s->server_hostname
                                                        : NULL, p),
         "aliases", strings_new(s->wild_names, aliases, p),
@@ -300,6 +301,7 @@ static json_t *host_new(server_rec *s, apr_pool_t *p)
                                            s->defn_line_number), p),
         "ssl", acme_server_ssl(s),
         "certificate_file", acme_server_has_certificate(s),
+        "stapling", acme_server_stapling(s),
         "document_root", string_new(core->ap_document_root, p));
 }
 
@@ -329,7 +331,7 @@ static json_t *settings_new(const acme_domain_t *domain, apr_pool_t *p)
     static const char *const modes[] = { "auto", "always", "manual" };
     static const char *const kinds[] = { "off", "temporary", "permanent" };
 
-    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:s, s:o, s:s}",
+    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:s, s:o, s:s, s:b}",
         "ca", strings_new(acme_domain_ca(domain), json_array(), p),
         "ca_certificate_file",
         string_new(acme_domain_ca_certificate_file(domain), p),
@@ -342,7 +344,8 @@ static json_t *settings_new(const acme_domain_t *domain, apr_pool_t *p)
                                     p),
         "renew_mode", modes[acme_domain_renew_mode(domain)],
         "renew_window", window_new(acme_domain_renew_window(domain)),
-        "require_https", kinds[acme_domain_require_https(domain)]);
+        "require_https", kinds[acme_domain_require_https(domain)],
+        "must_staple", acme_domain_must_staple(domain));
 }
 
 /* The places of a domain's virtual hosts in the document; the main server

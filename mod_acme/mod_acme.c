@@ -63,6 +63,7 @@ static void register_hooks(apr_pool_t *p)
     acme_http01_register(p);
     acme_cert_files_register(p);
     acme_cert_swap_register(p);
+    acme_staple_register(p);
     acme_manager_register(p);
 }
 

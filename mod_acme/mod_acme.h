@@ -80,7 +80,11 @@ typedef struct acme_settings_t {
     acme_renew_t renew_mode;
     acme_window_t window;
     acme_require_t require_https;
+    int must_staple;                 /**< -1: unset, else 0 or 1 */
 } acme_settings_t;
+
+/** An OCSP response that was found in the store; of staple.c. */
+typedef struct acme_staple_t acme_staple_t;
 
 /** A certificate of a domain: one for each of its key types. */
 typedef struct acme_certificate_t {
@@ -91,6 +95,7 @@ typedef struct acme_certificate_t {
                                       nobody serves it */
     uint64_t loaded;             /**< the store's generation of it that
                                       mod_ssl was given; 0: none */
+    const acme_staple_t *staple; /**< about that one; NULL: none */
     acme_cached_t cached;        /**< this process's; by cert_cache.h */
 } acme_certificate_t;
 
@@ -130,6 +135,7 @@ typedef struct acme_server_conf_t {
     int manager;                 /**< ACMEManager; -1: unset, else 0 or 1 */
     int ssl_engine;              /**< SSLEngine; -1: unset, else 0 or 1 */
     int certificate_file;        /**< SSLCertificateFile; -1: unset, else 1 */
+    int stapling;                /**< SSLUseStapling; -1: unset, else 0 or 1 */
     int named;                   /**< 1: a ServerName of its own */
     apr_array_header_t *claimed; /**< of acme_domain_t *: whose ACMEDomain
                                       stands in the host; NULL: none */
@@ -235,6 +241,9 @@ acme_window_t acme_domain_renew_window(const acme_domain_t *domain);
 /** ACMERequireHTTPS; never ACME_REQUIRE_UNSET. */
 acme_require_t acme_domain_require_https(const acme_domain_t *domain);
 
+/** ACMEMustStaple: 1 if its certificates are to carry the TLS feature. */
+int acme_domain_must_staple(const acme_domain_t *domain);
+
 /**
  * 1 if mod_ssl will speak TLS for s: SSLEngine on, its own or inherited; or
  * unset, with a certificate file, where the protocol of s is https.
@@ -243,6 +252,9 @@ int acme_server_ssl(server_rec *s);
 
 /** 1 if s has an SSLCertificateFile, its own or inherited. */
 int acme_server_has_certificate(server_rec *s);
+
+/** 1 if SSLUseStapling is on for s, its own or inherited. */
+int acme_server_stapling(server_rec *s);
 
 /** 1 if the virtual host s has a ServerName of its own. */
 int acme_server_named(server_rec *s);
@@ -306,6 +318,9 @@ int acme_domain_swapped(const acme_domain_t *domain);
 /** mod_ssl's SSL of a client's connection; NULL without TLS or after a
  *  handshake that failed. Valid from the hook pre_handshake on. */
 SSL *acme_conn_ssl(conn_rec *c);
+
+/** Register the hook that tells mod_ssl who staples. */
+void acme_staple_register(apr_pool_t *p);
 
 /** Register the hooks that let virtual hosts serve what is in their slots. */
 void acme_cert_swap_register(apr_pool_t *p);

@@ -120,6 +120,15 @@ const char *acme_pair_fault(acme_pair_t *pair, const char *cert,
 
 /* -------------------------------------------------------------- stand-in */
 
+/* 1 if what was read last came with an issuer. */
+static int has_chain(const acme_pair_t *pair)
+{
+    STACK_OF(X509) *chain = NULL;
+
+    SSL_CTX_get0_chain_certs(pair->ctx, &chain);
+    return sk_X509_num(chain) > 0;
+}
+
 /* 1 if path is ours alone, can be served and has a day to go. */
 static int standin_usable(acme_pair_t *pair, const char *path, apr_pool_t *p)
 {
@@ -129,7 +138,7 @@ static int standin_usable(acme_pair_t *pair, const char *path, apr_pool_t *p)
 
     if (lstat(path, &st) == -1 || !S_ISREG(st.st_mode)
         || st.st_uid != geteuid() || (st.st_mode & 07777) != 0600
-        || acme_pair_fault(pair, path, path, p)) {
+        || acme_pair_fault(pair, path, path, p) || !has_chain(pair)) {
         return 0;
     }
     leaf = SSL_CTX_get0_certificate(pair->ctx);
@@ -169,7 +178,9 @@ static int standin_describe(X509 *cert, EVP_PKEY *key)
                          "DNS:acme-standin.invalid");
 }
 
-/* Key and certificate as PEM in a memory BIO of the secure kind, or NULL. */
+/* Key and certificate as PEM in a memory BIO of the secure kind, or NULL.
+ * The certificate stands there once more as its own issuer: with
+ * SSLUseStapling mod_ssl looks for one and complains if there is none. */
 static BIO *standin_pem(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -178,7 +189,7 @@ static BIO *standin_pem(void)
 
     if (!key || !cert || !pem || !standin_describe(cert, key)
         || !X509_sign(cert, key, EVP_sha256())
-        || !PEM_write_bio_X509(pem, cert)
+        || !PEM_write_bio_X509(pem, cert) || !PEM_write_bio_X509(pem, cert)
         || !PEM_write_bio_PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL)) {
         BIO_free(pem);
         pem = NULL;

@@ -244,6 +244,19 @@ bad "ACMERenewWindow $_\n", qr/ACMERenewWindow: .*write 1% to 99%/,
         '33%%', '10h', '99999999999999999999d', '""', '10d 20d', '+5d';
 bad "ACMERenewWindow\n", qr/a value is missing/, 'window';
 
+# Certificates that must be stapled are for those who ask for them.
+is settings("$domain$host", 'a.example.org')->{must_staple},
+    JSON::PP::false(), 'no must-staple by default';
+is settings("ACMEMustStaple ON\n$domain$host", 'a.example.org')->{must_staple},
+    JSON::PP::true(), 'must-staple';
+is settings("ACMEMustStaple on\n<ACMEDomain a.example.org>\n"
+            . "ACMEMustStaple off\n</ACMEDomain>\n$host",
+            'a.example.org')->{must_staple}, JSON::PP::false(),
+    'must-staple off for one domain';
+bad "ACMEMustStaple $_\n", qr/ACMEMustStaple: .*write on or off/,
+    "must-staple $_" for 'yes', '1', '""', 'on off';
+bad "ACMEMustStaple\n", qr/a value is missing/, 'must-staple';
+
 # The manager is on unless it is switched off.
 {
     my $manager = sub {
@@ -297,7 +310,7 @@ bad "ACMEPortMap\n", qr/a value is missing/, 'port map';
 
 # A directive without an effect in this version is not accepted.
 bad "$_\n", qr/Invalid command '\Q@{[(split)[0]]}\E'/, "unknown: $_"
-    for 'ACMEMustStaple on', 'ACMEDNSHook /bin/true',
+    for 'ACMEDNSHook /bin/true',
         'ACMEProfile shortlived', 'ACMERenewalInfo off',
         'ACMEExternalAccountBinding none', 'ACMEReuseKey on', 'ACMEDomains a.b';
 
@@ -651,7 +664,8 @@ for my $order ([qw(authz_core socache_shmcb ssl acme)],
     is_deeply $state->("SSLCertificateFile $pem\nsslengine ON"),
         [$yes, $yes], "$first: SSLCertificateFile";
     for my $line ('SSLEngine maybe', 'SSLEngine', 'SSLEngine on off',
-                  'SSLCertificateFile /missing.pem', 'SSLCertificateFile') {
+                  'SSLCertificateFile /missing.pem', 'SSLCertificateFile',
+                  'SSLUseStapling maybe', 'SSLUseStapling') {
         is refusal($conf->check($tls->($line), modules => $order)),
             refusal($conf->check($tls->($line), modules => \@without)),
             "$first: '$line' is mod_ssl's to refuse";
@@ -706,6 +720,16 @@ for my $text ($tls->('SSLEngine on'), $tls->('SSLEngine'),
     my $r = $conf->dump("SSLCertificateFile $pem\n" . $tls->(''));
     ok $r->{json}{virtual_hosts}[0]{certificate_file},
         'SSLCertificateFile is inherited';
+}
+
+# So is SSLUseStapling.
+{
+    my $r = $conf->dump("SSLUseStapling on\n" . $tls->('')
+                        . $tls->('SSLUseStapling off'));
+    is_deeply [map { $_->{stapling} ? 1 : 0 } @{$r->{json}{virtual_hosts}}],
+        [1, 0], 'SSLUseStapling is inherited, and off is off';
+    ok !$conf->dump($tls->(''))->{json}{virtual_hosts}[0]{stapling},
+        'off by default';
 }
 
 # A TLS host that answers to more names than its certificate has is

@@ -393,7 +393,7 @@ END
           ca_certificate_file => undef, agreement => JSON::PP::true(),
           contact => [], challenges => ['http-01'],
           private_keys => ['P-256'], renew_mode => 'auto',
-          require_https => 'off',
+          require_https => 'off', must_staple => JSON::PP::false(),
           renew_window => { percent => 12 } },
         'settings, the defaults filled in';
     is $json->{domains}[0]{settings}{agreement}, JSON::PP::false(),

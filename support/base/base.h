@@ -375,6 +375,9 @@ apr_array_header_t *base_link_find(const apr_array_header_t *headers,
  *  2048 bytes at most, printable ASCII. @return APR_EINVAL */
 apr_status_t base_url_check(const char *url, acme_err_t *err);
 
+/** The same for an http or https URL: of an OCSP responder, never of a CA. */
+apr_status_t base_url_check_plain(const char *url, acme_err_t *err);
+
 /** 1 if both are https URLs with the same host (case ignored) and port. */
 int base_url_same_origin(const char *a, const char *b);
 

@@ -12,6 +12,7 @@
 #include "base/base.h"
 
 #define URL_MAX 2048
+#define HTTP_PORT 80
 #define HTTPS_PORT 443
 
 /* A piece of a string that somebody else holds; s is NULL if undefined. */
@@ -113,13 +114,13 @@ static int is_host(const char *s, apr_size_t len)
     return len > 0;
 }
 
-/* ":" and 1 to 65535, or nothing for the default. @return 0 if neither */
-static int take_port(const char *s, const char *end)
+/* ":" and 1 to 65535, or nothing for standard. @return 0 if neither */
+static int take_port(const char *s, const char *end, int standard)
 {
     int port = 0;
 
     if (s == end) {
-        return HTTPS_PORT;
+        return standard;
     }
     for (s++; s < end; s++) {
         if (!apr_isdigit(*s) || port > 65535) {
@@ -130,11 +131,21 @@ static int take_port(const char *s, const char *end)
     return port > 65535 ? 0 : port;
 }
 
-/* @return NULL or what is wrong with the URL */
-static const char *origin_parse(origin_t *origin, const char *url)
+static int scheme_is(const parts_t *parts, const char *scheme)
+{
+    return parts->scheme.s && parts->authority.s
+           && parts->scheme.len == strlen(scheme)
+           && apr_cstr_casecmpn(parts->scheme.s, scheme,
+                                parts->scheme.len) == 0;
+}
+
+/* @param plain  1: http will do
+ * @return NULL or what is wrong with the URL */
+static const char *url_parse(origin_t *origin, const char *url, int plain)
 {
     parts_t parts;
     const char *s, *end;
+    int standard;
 
     if (strlen(url) > URL_MAX) {
         return "it is longer than 2048 bytes";
@@ -143,9 +154,10 @@ static const char *origin_parse(origin_t *origin, const char *url)
         return "it has a character that no URL may have";
     }
     url_split(&parts, url);
-    if (!parts.scheme.s || !parts.authority.s || parts.scheme.len != 5
-        || apr_cstr_casecmpn(parts.scheme.s, "https", 5) != 0) {
-        return "it does not begin with https://";
+    standard = plain && scheme_is(&parts, "http") ? HTTP_PORT : HTTPS_PORT;
+    if (standard == HTTPS_PORT && !scheme_is(&parts, "https")) {
+        return plain ? "it does not begin with http:// or https://"
+                     : "it does not begin with https://";
     }
     if (parts.fragment.s) {
         return "it has a fragment (#)";
@@ -162,20 +174,36 @@ static const char *origin_parse(origin_t *origin, const char *url)
         return "it has no valid host";
     }
     s += origin->host.len;
-    origin->port = s == end || *s == ':' ? take_port(s, end) : 0;
+    origin->port = s == end || *s == ':' ? take_port(s, end, standard)
+                                         : 0;
     return origin->port ? NULL : "it has no valid port";
 }
 
-apr_status_t base_url_check(const char *url, acme_err_t *err)
+static const char *origin_parse(origin_t *origin, const char *url)
+{
+    return url_parse(origin, url, 0);
+}
+
+static apr_status_t url_check(const char *url, int plain, acme_err_t *err)
 {
     origin_t origin;
-    const char *fault = origin_parse(&origin, url);
+    const char *fault = url_parse(&origin, url, plain);
 
     if (fault) {
         return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
                             "cannot use the URL \"%.300s\": %s", url, fault);
     }
     return APR_SUCCESS;
+}
+
+apr_status_t base_url_check(const char *url, acme_err_t *err)
+{
+    return url_check(url, 0, err);
+}
+
+apr_status_t base_url_check_plain(const char *url, acme_err_t *err)
+{
+    return url_check(url, 1, err);
 }
 
 int base_url_same_origin(const char *a, const char *b)

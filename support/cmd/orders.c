@@ -119,6 +119,8 @@ static void add_order(run_t *run, const cmd_order_t *order, int ca)
     kj->key_type = c->key_type;
     kj->csr = order->csr;
     kj->csr_len = order->csr_len;
+    kj->must_staple = json_is_true(json_object_get(
+        json_object_get(c->domain, "settings"), "must_staple"));
     kj->dry_run = cmd->options.dry_run;
     wj->kind = WORKER_ORDER;
     wj->ca = ca;

@@ -139,6 +139,10 @@ static const char *difference(const cmd_certificate_t *c)
                       meta_string(c->meta, "ca"))) {
         return "another CA issued it";
     }
+    if (json_is_true(json_object_get(c->meta, "must_staple"))
+        != json_is_true(json_object_get(settings, "must_staple"))) {
+        return "ACMEMustStaple was changed since";
+    }
     if (meta_string(c->meta, "revoked")) {
         return "it is revoked";
     }

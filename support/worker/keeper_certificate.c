@@ -12,6 +12,7 @@ static json_t *make_meta(keeper_t *keeper, int job,
     const worker_job_t *wj = keeper_job(keeper, job);
     base_clock_t *clock = keeper->options.clock;
     json_t *names = json_array();
+    acme_err_t ignored = { 0 };
     json_t *meta;
     int i;
 
@@ -30,6 +31,12 @@ static json_t *make_meta(keeper_t *keeper, int job,
                      "not_before", base_time_text(info->not_before, pool),
                      "not_after", base_time_text(info->not_after, pool),
                      "issued", base_time_text(clock->wall(clock), pool));
+    json_object_set_new(meta, "must_staple", json_boolean(
+        keeper->options.jobs[job].must_staple));
+    if (info->ocsp
+        && base_url_check_plain(info->ocsp, &ignored) == APR_SUCCESS) {
+        json_object_set_new(meta, "ocsp", json_string(info->ocsp));
+    }
     return base_json_own(meta, pool);
 }
 

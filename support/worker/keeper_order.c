@@ -86,8 +86,9 @@ apr_status_t keeper_csr(acme_host_t *host, int job, const char **pcsr,
     else {
         rv = order_key(keeper, job, &key, err, result_pool);
         if (rv == APR_SUCCESS) {
-            rv = crypto_csr_make(&der, &len, key, wj->order.names, err,
-                                 result_pool);
+            rv = (kj->must_staple ? crypto_csr_make_must_staple
+                                  : crypto_csr_make)
+                 (&der, &len, key, wj->order.names, err, result_pool);
         }
     }
     if (rv == APR_SUCCESS) {

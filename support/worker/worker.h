@@ -86,6 +86,8 @@ typedef struct keeper_job_t {
                                           signs a revocation … */
     const crypto_key_t *revoke_public; /**< … and its public half, from the
                                           certificate */
+    int must_staple;                 /**< 1: the CSR asks for the TLS
+                                          feature extension (RFC 7633) */
     int dry_run;                     /**< 1: check the chain, keep nothing */
 } keeper_job_t;
 

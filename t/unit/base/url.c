@@ -86,6 +86,39 @@ START_TEST(refuses)
 }
 END_TEST
 
+static const struct {
+    const char *url;
+    const char *says;    /* NULL: it is usable */
+} plain_urls[] = {
+    { "http://ocsp.example/x", NULL },
+    { "HTTP://ocsp.example:8080", NULL },
+    { "https://ocsp.example/", NULL },
+    { "ftp://ocsp.example/", "does not begin with http:// or https://" },
+    { "httpx://ocsp.example/", "does not begin with http:// or https://" },
+    { "http:ocsp.example", "does not begin with http:// or https://" },
+    { "http://u@ocsp.example/", "user" },
+    { "http://ocsp.example:0/", "no valid port" },
+    { "http:///x", "no valid host" },
+    { "http://ocsp.example/\r\n", "character" }
+};
+
+#define PLAINS (sizeof(plain_urls) / sizeof(plain_urls[0]))
+
+/* Where plain http will do, https does, too, and nothing else; what is
+ * wrong with a URL is wrong with either. */
+START_TEST(plain)
+{
+    apr_status_t rv = base_url_check_plain(plain_urls[_i].url, &err);
+
+    if (plain_urls[_i].says) {
+        unit_fails(rv, APR_EINVAL, plain_urls[_i].says);
+    }
+    else {
+        unit_ok(rv);
+    }
+}
+END_TEST
+
 /* 2048 bytes are enough for any URL. */
 START_TEST(length)
 {
@@ -232,6 +265,7 @@ Suite *url_suite(void)
 
     tcase_add_loop_test(tc, accepts, 0, sizeof(good) / sizeof(good[0]));
     tcase_add_loop_test(tc, refuses, 0, BADS);
+    tcase_add_loop_test(tc, plain, 0, PLAINS);
     tcase_add_test(tc, length);
     tcase_add_loop_test(tc, same_origin, 0, ORIGINS);
     tcase_add_loop_test(tc, resolves, 0, REFERENCES);

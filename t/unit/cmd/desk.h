@@ -133,7 +133,7 @@ static inline const char *domain_text(const char *names, const char *more)
         "\"ca_certificate_file\":null,\"agreement\":true,\"contact\":[],"
         "\"challenges\":[\"http-01\"],\"private_keys\":[\"P-256\"],"
         "\"renew_mode\":\"auto\",\"renew_window\":null,"
-        "\"require_https\":\"off\"}}", names));
+        "\"require_https\":\"off\",\"must_staple\":false}}", names));
 
     json_object_set(domain, "name",
                     json_array_get(json_object_get(domain, "names"), 0));

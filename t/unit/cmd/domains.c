@@ -21,7 +21,8 @@ static const char *host(const char *file, int line, const char *ssl,
     return apr_psprintf(pool, "{\"server_name\":null,\"aliases\":[],"
                         "\"addresses\":[],\"file\":%s,\"line\":%s,"
                         "\"macro\":false,\"defined\":\"d\",\"ssl\":%s,"
-                        "\"certificate_file\":%s,\"document_root\":null}",
+                        "\"certificate_file\":%s,\"stapling\":false,"
+                        "\"document_root\":null}",
                         file, line ? apr_itoa(pool, line) : "null", ssl,
                         certificate_file);
 }

@@ -252,6 +252,23 @@ START_TEST(changed_cas)
 }
 END_TEST
 
+/* So does ACMEMustStaple, switched on or off since. */
+START_TEST(changed_must_staple)
+{
+    static const char changed[] = "ACMEMustStaple was changed since";
+
+    keep_90_days("\"must_staple\":false");
+    stands(with(""), "valid", NULL);
+    stands(with("\"must_staple\":true"), "due", changed);
+    keep_90_days("\"must_staple\":true");
+    stands(with("\"must_staple\":true"), "valid", NULL);
+    stands(with(""), "due", changed);
+    keep_90_days("");
+    stands(with(""), "valid", NULL);
+    stands(with("\"must_staple\":true"), "due", changed);
+}
+END_TEST
+
 /* A revoked one is due at once. */
 START_TEST(revoked)
 {
@@ -454,6 +471,7 @@ Suite *state_suite(void)
     tcase_add_test(tc, changed_names);
     tcase_add_test(tc, changed_key_types);
     tcase_add_test(tc, changed_cas);
+    tcase_add_test(tc, changed_must_staple);
     tcase_add_test(tc, revoked);
     tcase_add_test(tc, expired_and_different);
     tcase_add_test(tc, missing);

@@ -56,6 +56,26 @@ static uint64_t taken(void)
     return generation;
 }
 
+/* Which certificate it is that a handshake has: the present one, or none
+ * that is known any more. */
+START_TEST(tells_the_generation)
+{
+    acme_parsed_t *five, *six;
+
+    ck_assert_uint_eq(acme_cache_generation(&cached, NULL), 0);
+    put_new(5);
+    five = acme_cache_take(&cached, live, slot, fault);
+    ck_assert_uint_eq(acme_cache_generation(&cached, five->leaf), 5);
+    put_new(6);
+    ck_assert_uint_eq(acme_cache_generation(&cached, five->leaf), 5);
+    six = acme_cache_take(&cached, live, slot, fault);
+    ck_assert_uint_eq(acme_cache_generation(&cached, six->leaf), 6);
+    ck_assert_uint_eq(acme_cache_generation(&cached, five->leaf), 0);
+    acme_cache_release(five);
+    acme_cache_release(six);
+}
+END_TEST
+
 /* Nothing, then each that is put, from the next handshake on. */
 START_TEST(takes_what_is_put)
 {
@@ -199,6 +219,7 @@ Suite *cert_cache_suite(void)
     tcase_add_checked_fixture(tc, cache_setup, cache_teardown);
     tcase_set_timeout(tc, 120);
     suite_add_tcase(suite, tc);
+    tcase_add_test(tc, tells_the_generation);
     tcase_add_test(tc, takes_what_is_put);
     tcase_add_test(tc, keeps_the_last_good_one);
     tcase_add_test(tc, outlives_a_dead_writer);

@@ -248,6 +248,34 @@ START_TEST(standin_is_harmless)
 }
 END_TEST
 
+/* It comes with an issuer, itself: mod_ssl complains of a certificate that it
+ * cannot find one for, where SSLUseStapling is on. One without is made
+ * anew. */
+START_TEST(standin_has_an_issuer)
+{
+    uint64_t serial;
+    X509 *first, *second;
+    FILE *file;
+
+    standin_make();
+    serial = standin_serial();
+    file = fopen(in_dir("standin"), "r");
+    first = PEM_read_X509(file, NULL, NULL, NULL);
+    second = PEM_read_X509(file, NULL, NULL, NULL);
+    fclose(file);
+    ck_assert_ptr_nonnull(second);
+    ck_assert_int_eq(X509_check_issued(second, first), X509_V_OK);
+    ck_assert_int_eq(X509_cmp(first, second), 0);
+    file = fopen(in_dir("standin"), "w");
+    PEM_write_X509(file, first);
+    fclose(file);
+    standin_make();
+    ck_assert_uint_ne(standin_serial(), serial);
+    X509_free(first);
+    X509_free(second);
+}
+END_TEST
+
 /* A good one is kept; it would be another certificate otherwise. */
 START_TEST(standin_is_kept)
 {
@@ -344,6 +372,7 @@ Suite *pair_suite(void)
     tcase_add_checked_fixture(tc, pair_setup, pair_teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, standin_is_harmless);
+    tcase_add_test(tc, standin_has_an_issuer);
     tcase_add_test(tc, standin_is_kept);
     tcase_add_test(tc, standin_is_private);
     tcase_add_test(tc, standin_is_renewed);

@@ -19,7 +19,8 @@ use ACME::Rig ();
 # (seconds, 1), key_algorithm ("ecdsa"), nonce_reject (percent, 0),
 # authz_reuse (percent, 0), sleep (whether the validation dawdles, 0),
 # strict, alternate_roots, chain_length, eab ({ kid => key }), profiles,
-# blocklist, env, days (lifetime of its TLS certificate), untrusted.
+# blocklist, ocsp (URL of the responder that certificates name), env, days
+# (lifetime of its TLS certificate), untrusted.
 sub new
 {
     my ($class, $rig, %opt) = @_;
@@ -104,7 +105,7 @@ sub _command
         certificate => $self->{tls}{cert}, privateKey => $self->{tls}{key},
         httpPort => ($opt->{http} // 80) + 0,
         tlsPort => ($opt->{https} // 443) + 0,
-        ocspResponderURL => '',
+        ocspResponderURL => $opt->{ocsp} // '',
         externalAccountBindingRequired => $opt->{eab} ? \1 : \0,
         externalAccountMACKeys => $opt->{eab} // {},
         domainBlocklist => $opt->{blocklist} // [],
