@@ -15,7 +15,7 @@
  * The generation of the live segment rises while httpd prepares its new
  * configuration. Only afterwards it writes its pid file anew, takes signals
  * again (one that comes earlier is lost) and starts children. Where there
- * is no segment, the pid file alone is the sign.
+ * is no segment, or none any more, the pid file alone is the sign.
  */
 #include "httpd/httpd.h"
 
@@ -173,8 +173,11 @@ typedef struct watch_t {
 
 static int is_restarted(const watch_t *watch)
 {
-    return (!watch->generation
-            || watch->generation(watch->baton) > watch->first)
+    unsigned long long now = watch->generation
+        ? watch->generation(watch->baton) : 0;
+
+    /* 0: there was no segment, or httpd could not make another one. */
+    return (now == 0 || now > watch->first)
         && stamp_is_new(&watch->stamp, watch->pid_file);
 }
 

@@ -140,6 +140,23 @@ START_TEST(new_generation)
 }
 END_TEST
 
+/* Where httpd cannot make another segment there is none any more: the pid
+ * file alone is the sign then. */
+START_TEST(generation_gone)
+{
+    const char *dir = rig_dir(pool);
+    httpd_args_t args;
+
+    rig_httpd_start(dir, "gone", pool);
+    args = httpd_in(dir);
+    unit_ok(httpd_graceful(&args, rig_path(dir, "pid", pool),
+                           rig_generation, (void *)dir, 30 * SECOND, &err,
+                           pool));
+    ck_assert_uint_eq(rig_generation((void *)dir), 0);
+    ck_assert_int_eq(access(rig_path(dir, "serving", pool), F_OK), 0);
+}
+END_TEST
+
 /* A restart that never shows its sign is over at the deadline. */
 START_TEST(no_sign)
 {
@@ -374,6 +391,7 @@ Suite *control_suite(void)
     tcase_add_test(tc, odd_pid_files);
     tcase_add_test(tc, new_pid_file);
     tcase_add_test(tc, new_generation);
+    tcase_add_test(tc, generation_gone);
     tcase_add_loop_test(tc, no_sign, 0, 3);
     tcase_add_loop_test(tc, parent_dies, 0, 2);
     tcase_add_test(tc, refused_configuration);

@@ -122,7 +122,10 @@ static void restarted(const char *mode)
     if (strcmp(mode, "generation") == 0 || strcmp(mode, "both") == 0) {
         put_number("generation", 8);
     }
-    if (strcmp(mode, "both") == 0) {
+    if (strcmp(mode, "gone") == 0) {
+        unlink("generation");
+    }
+    if (strcmp(mode, "both") == 0 || strcmp(mode, "gone") == 0) {
         usleep(20000);
         put_number("pid", getpid());
         put_number("serving", 1);

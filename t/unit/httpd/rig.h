@@ -7,7 +7,8 @@
  * DIR/complaint holds; otherwise it is a parent that answers SIGUSR1 as
  * DIR/mode says: restart (a new DIR/pid), generation (a new DIR/generation,
  * the pid file as it was), both (as httpd does: first the generation, then
- * the pid file and DIR/serving), die, late (restart, then die), ignore.
+ * the pid file and DIR/serving), gone (the same without a generation), die,
+ * late (restart, then die), ignore.
  */
 #ifndef ACME_UNIT_HTTPD_RIG_H
 #define ACME_UNIT_HTTPD_RIG_H
