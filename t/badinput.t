@@ -14,6 +14,7 @@ use File::Path qw(make_path remove_tree);
 use POSIX ();
 
 use ACME::Scene;
+use ACME::Rig::Mounted;
 
 my $scene = ACME::Scene->new;
 my ($rig, $httpd, $ca) = ($scene->rig, $scene->httpd, $scene->ca);
@@ -447,47 +448,17 @@ my $serial = $scene->serves_ok('a.test')->{serial};
 
 # ----------------------------------------------------------------- the disk
 
-# Mounts that go when the test does.
-{
-    package Mounted;
-    sub new
-    {
-        my ($class, $dir, $options) = @_;
-        ACME::Rig->make_dir($dir) if !-d $dir;
-        system('mount', '-t', 'tmpfs', '-o', $options, 'rig', $dir) == 0
-            or return undef;
-        return bless { dir => $dir, pid => $$ }, $class;
-    }
-    sub DESTROY
-    {
-        my ($self) = @_;
-        local ($?, $!);
-        return if $$ != $self->{pid};
-        system('umount', $self->{dir}) == 0
-            or system('umount', '-l', $self->{dir});
-    }
-}
-
 SKIP: {
     my $dir = $rig->path('disk');
-    my $disk = Mounted->new($dir, 'size=512k,mode=0700')
+    my $disk = ACME::Rig::Mounted->new($dir, 'size=512k,mode=0700')
         or skip 'cannot mount a tmpfs here', 1;
-    my $fill = sub {
-        my $size = 1 << 19;
-        open my $fh, '>', "$dir/ballast" or die "ballast: $!\n";
-        for (; $size >= 1; $size >>= 1) {
-            1 while defined syswrite $fh, 'x' x $size;
-        }
-        close $fh;
-    };
-
     $scene->{store} = "$dir/store";
     given(text => '', domains => [['d.test']]);
     my @store = ('--store', "$dir/store");
     $scene->ends([@store, 'issue', 'd.test'], 0, 'a store on a small disk');
 
     # Full before the run: the CA is not asked.
-    $fill->();
+    $disk->fill;
     is $scene->requests_of(sub {
         $scene->refuses([@store, 'issue', '--force', 'd.test'], 1,
             qr/cannot be written, so no CA was asked: .*No space left .*make room/,
@@ -495,7 +466,7 @@ SKIP: {
     }), 0, 'the CA was not asked';
     is $scene->ctl('--json', @store, 'certificates')->{status}, 0,
         'reading goes on';
-    unlink "$dir/ballast";
+    $disk->free;
     $scene->store_ok('after a full disk');
 
     # Full in the middle of the order.
@@ -503,12 +474,12 @@ SKIP: {
     my $filler = $rig->spawn_sub(sub {
         ACME::Rig::wait_for(30, 'the order', sub {
             -e "$dir/store/orders/d.test/order.json" });
-        $fill->();
+        $disk->fill;
     });
     $scene->refuses([@store, 'issue', '--force', 'd.test'], 1,
                     qr/No space left .*make room/, 'full in the middle');
     waitpid $filler, 0;
-    unlink "$dir/ballast";
+    $disk->free;
     $ca->restart(sleep => 0);
     $scene->ends([@store, 'issue', '--force', 'd.test'], 0,
                  'and when there is room');
