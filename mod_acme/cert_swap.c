@@ -107,10 +107,10 @@ apr_array_header_t *acme_certificates_ids(apr_pool_t *p)
     return ids;
 }
 
-void acme_certificates_place(const live_t *live)
+int acme_certificates_place(const live_t *live)
 {
     const apr_array_header_t *domains = acme_state_get()->domains;
-    int i, k;
+    int i, k, without = 0;
 
     for (i = 0; i < domains->nelts; i++) {
         const acme_domain_t *domain = APR_ARRAY_IDX(domains, i,
@@ -121,8 +121,11 @@ void acme_certificates_place(const live_t *live)
                 APR_ARRAY_IDX(domain->certificates, k, acme_certificate_t *);
 
             certificate->slot = live_parent_slot(live, certificate->id);
+            without += certificate->slot == LIVE_NO_SLOT
+                && acme_domain_user(domain) != NULL;
         }
     }
+    return without;
 }
 
 static int certificate_swapped(const acme_certificate_t *certificate,

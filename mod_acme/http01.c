@@ -42,6 +42,7 @@ apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf)
     acme_state_t *state = acme_state_get();
     const char *path = acme_live_path(), *error;
     apr_status_t rv;
+    int without;
 
     if (state->domains->nelts == 0) {
         live_parent_remove(path, pconf);
@@ -56,7 +57,13 @@ apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf)
                      "certificates need a restart: %s", error);
         return rv;
     }
-    acme_certificates_place(state->live);
+    without = acme_certificates_place(state->live);
+    if (without > 0) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "ACME0204: %d of the "
+                     "certificates have no place in the live segment %s, "
+                     "which holds %d: httpd is restarted gracefully when one "
+                     "of them is renewed", without, path, LIVE_SLOTS_MAX);
+    }
     return APR_SUCCESS;
 }
 

@@ -308,8 +308,9 @@ apr_array_header_t *acme_certificates_make(const acme_domain_t *domain,
 /** The ids of all certificates that a virtual host serves, in p. */
 apr_array_header_t *acme_certificates_ids(apr_pool_t *p);
 
-/** Give each certificate its slot in the new segment; post_config. */
-void acme_certificates_place(const live_t *live);
+/** Give each certificate its slot in the new segment; post_config.
+ *  @return how many that a virtual host serves have none */
+int acme_certificates_place(const live_t *live);
 
 /** 1 if a certificate of domain came since httpd's (re)start and can be
  *  served. Called in children. */

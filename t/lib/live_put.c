@@ -6,6 +6,7 @@
  *   live_put SEGMENT remove TOKEN
  *   live_put SEGMENT generation
  *   live_put SEGMENT many COUNT SECONDS     token-0000000000000000 ...
+ *   live_put SEGMENT fill SECONDS           as many as there is room for
  *   live_put SEGMENT cert ID GENERATION CHAIN KEY
  *   live_put SEGMENT staple ID GENERATION DER SECONDS
  *   live_put SEGMENT flip ID USEC CHAIN KEY...     in turn, for ever
@@ -23,14 +24,16 @@
 #include "acme_live.h"
 
 #define TEXT_MAX (64 * 1024)
+#define FILL_TRIES "80000"     /* of 32768 places all are found with fewer */
 
 static apr_time_t until(const char *seconds)
 {
     return apr_time_now() + apr_time_from_sec(strtol(seconds, NULL, 10));
 }
 
+/* @param full  1: go on when there is no place for one */
 static apr_status_t put_many(live_writer_t *writer, const char *count,
-                             const char *seconds)
+                             const char *seconds, int full)
 {
     long i, n = strtol(count, NULL, 10);
     apr_status_t rv = APR_SUCCESS;
@@ -41,6 +44,7 @@ static apr_status_t put_many(live_writer_t *writer, const char *count,
         apr_snprintf(token, sizeof(token), "token-%016ld", i);
         apr_snprintf(keyauth, sizeof(keyauth), "%s.thumb", token);
         rv = live_writer_token_put(writer, token, keyauth, until(seconds));
+        rv = full && APR_STATUS_IS_ENOSPC(rv) ? APR_SUCCESS : rv;
     }
     return rv;
 }
@@ -124,7 +128,10 @@ static int act(live_writer_t *writer, int argc, const char *const *argv,
         rv = live_writer_token_remove(writer, argv[3]);
     }
     else if (argc == 5 && !strcmp(argv[2], "many")) {
-        rv = put_many(writer, argv[3], argv[4]);
+        rv = put_many(writer, argv[3], argv[4], 0);
+    }
+    else if (argc == 4 && !strcmp(argv[2], "fill")) {
+        rv = put_many(writer, FILL_TRIES, argv[3], 1);
     }
     else if (argc == 7 && !strcmp(argv[2], "cert")) {
         rv = put_certificate(writer, argv, pool);
@@ -156,8 +163,8 @@ int main(int argc, const char *const *argv)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     if (argc < 3) {
-        fprintf(stderr, "usage: live_put SEGMENT put|remove|many|cert|staple|"
-                "flip|generation ...\n");
+        fprintf(stderr, "usage: live_put SEGMENT put|remove|many|fill|cert|"
+                "staple|flip|generation ...\n");
     }
     else if (live_writer_open(&writer, argv[1], &error, pool)) {
         fprintf(stderr, "live_put: %s\n", error);
