@@ -36,8 +36,6 @@
 
 APLOG_USE_MODULE(acme);
 
-#define ALPN_CHALLENGE "acme-tls/1"
-
 /* What a SSL_CTX was given by mod_ssl. */
 typedef struct startup_t {
     X509 *leaf;                  /* NULL: none */
@@ -52,12 +50,6 @@ struct acme_swap_host_t {
     startup_t startup[ACME_KEYS_MAX];        /* one for each of them */
 };
 typedef struct acme_swap_host_t swap_host_t;
-
-/* Of a connection. */
-typedef struct swap_conn_t {
-    SSL *ssl;                    /* mod_ssl's: valid while it says it is */
-    int seen;                    /* 1: process_connection has run */
-} swap_conn_t;
 
 /* ----------------------------------------------------------- certificates */
 
@@ -284,8 +276,7 @@ static int challenge_chosen(const SSL *ssl)
     unsigned int len;
 
     SSL_get0_alpn_selected(ssl, &name, &len);
-    return len == sizeof(ALPN_CHALLENGE) - 1
-        && !memcmp(name, ALPN_CHALLENGE, len);
+    return len == sizeof(ACME_ALPN) - 1 && !memcmp(name, ACME_ALPN, len);
 }
 
 /* 1 if the peer has ended a handshake on this connection before. */
@@ -311,14 +302,14 @@ static int certificate_choose(SSL *ssl, void *data)
 
 /* ------------------------------------------------------------- resumption */
 
-static swap_conn_t *conn_get(conn_rec *c)
+acme_conn_t *acme_conn_get(const conn_rec *c)
 {
     return ap_get_module_config(c->conn_config, &acme_module);
 }
 
 SSL *acme_conn_ssl(conn_rec *c)
 {
-    const swap_conn_t *conn = conn_get(c);
+    const acme_conn_t *conn = acme_conn_get(c);
 
     /* mod_ssl frees it when a handshake fails. */
     return conn && ap_ssl_conn_is_ssl(c) ? conn->ssl : NULL;
@@ -326,7 +317,7 @@ SSL *acme_conn_ssl(conn_rec *c)
 
 static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
 {
-    swap_conn_t *conn;
+    acme_conn_t *conn;
 
     if (!is_proxy) {
         conn = apr_pcalloc(c->pool, sizeof(*conn));
@@ -360,7 +351,7 @@ static void current_choose(SSL *ssl)
 /* Called for each request of a connection in some MPMs. */
 static int process_connection(conn_rec *c)
 {
-    swap_conn_t *conn = conn_get(c);
+    acme_conn_t *conn = acme_conn_get(c);
     apr_hash_t *hosts = acme_state_get()->hosts;
     const swap_host_t *host;
     SSL_CTX *ctx;

@@ -27,8 +27,12 @@ static acme_state_t *state;
     }
 
 ONE_STRING(ca_default, ACME_CA_DEFAULT);
-ONE_STRING(challenges_default, "http-01");
 ONE_STRING(keys_default, "P-256");
+
+static const char *const challenges_elts[] = { "http-01", "tls-alpn-01" };
+static const apr_array_header_t challenges_default = {
+    NULL, sizeof(const char *), 2, 2, (char *)challenges_elts
+};
 
 /* ---------------------------------------------------------------- state */
 

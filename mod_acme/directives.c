@@ -290,7 +290,7 @@ const command_rec acme_directives[] = {
               "mail addresses for the account, or none (default: "
               "ServerAdmin if it is a mail address)"),
     DIRECTIVE("ACMEChallenges", acme_set_challenges,
-              "allowed challenge types in order: http-01"),
+              "allowed challenge types in order: http-01, tls-alpn-01"),
     DIRECTIVE("ACMEPrivateKeys", acme_set_private_keys,
               "one certificate per key type: P-256 (default), P-384, "
               "RSA-2048, RSA-3072, RSA-4096"),

@@ -206,8 +206,8 @@ const char *acme_set_contact(cmd_parms *cmd, void *dir_conf,
 const char *acme_set_challenges(cmd_parms *cmd, void *dir_conf,
                                 const char *args)
 {
-    static const char *const known[] = { "http-01", NULL };
-    static const char *const later[] = { "tls-alpn-01", "dns-01", NULL };
+    static const char *const known[] = { "http-01", "tls-alpn-01", NULL };
+    static const char *const later[] = { "dns-01", NULL };
     acme_settings_t *settings;
     const apr_array_header_t *words;
     const char *fault = acme_place_setting(&settings, cmd);
@@ -220,12 +220,13 @@ const char *acme_set_challenges(cmd_parms *cmd, void *dir_conf,
     for (i = 0; i < words->nelts; i++) {
         if (acme_word_known(later, acme_word_at(words, i))) {
             return apr_psprintf(cmd->pool, "%s: this version does not offer "
-                                "\"%s\" yet: write http-01", cmd->cmd->name,
+                                "\"%s\" yet: write http-01 or tls-alpn-01",
+                                cmd->cmd->name,
                                 acme_word_at(words, i));
         }
     }
     return acme_words_known(&settings->challenges, cmd, args, known,
-                            "http-01");
+                            "http-01, tls-alpn-01");
 }
 
 const char *acme_set_private_keys(cmd_parms *cmd, void *dir_conf,

@@ -46,6 +46,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog,
     }
     acme_counters_start(s);
     (void)acme_http01_start(s, pconf);
+    acme_tlsalpn01_start(s, pconf);
     (void)acme_cert_files_start(s, pconf);
     acme_require_https_start(pconf);
     acme_manager_start(s, pconf);
@@ -61,6 +62,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_post_config(post_config, NULL, before_ssl, APR_HOOK_MIDDLE);
     acme_http01_register(p);
+    acme_tlsalpn01_register(p);
     acme_cert_files_register(p);
     acme_cert_swap_register(p);
     acme_staple_register(p);

@@ -33,6 +33,7 @@
 #define ACME_NAMES_WARN  100   /**< public CAs refuse more in a certificate */
 #define ACME_NAMES_MAX   1000
 #define ACME_KEYS_MAX    5    /**< key types that ACMEPrivateKeys knows */
+#define ACME_ALPN        "acme-tls/1"  /**< RFC 8737 6.2 */
 #define ACME_LIVE_NAME   "acme-live"  /**< in httpd's runtime directory */
 
 extern module AP_MODULE_DECLARE_DATA acme_module;
@@ -316,6 +317,18 @@ int acme_certificates_place(const live_t *live);
  *  served. Called in children. */
 int acme_domain_swapped(const acme_domain_t *domain);
 
+/** What is known of a client's connection. */
+typedef struct acme_conn_t {
+    SSL *ssl;                    /**< mod_ssl's: use acme_conn_ssl */
+    int seen;                    /**< of cert_swap.c: 1: process_connection
+                                      has run */
+    int challenge;               /**< of tlsalpn01.c: 1: it was switched to
+                                      ACME_ALPN */
+} acme_conn_t;
+
+/** NULL without TLS, and before the hook pre_handshake. */
+acme_conn_t *acme_conn_get(const conn_rec *c);
+
 /** mod_ssl's SSL of a client's connection; NULL without TLS or after a
  *  handshake that failed. Valid from the hook pre_handshake on. */
 SSL *acme_conn_ssl(conn_rec *c);
@@ -401,6 +414,19 @@ void acme_cert_files_register(apr_pool_t *p);
  * @return APR_SUCCESS; else it has logged why, and the server starts
  */
 apr_status_t acme_cert_files_start(server_rec *s, apr_pool_t *pconf);
+
+/* ---------------------------------------------------- tlsalpn01.c */
+
+/**
+ * Let the hosts that the public port 443 can reach take tls-alpn-01
+ * challenges. Called in post_config, second pass, after acme_http01_start.
+ *
+ * @param s  the main server
+ */
+void acme_tlsalpn01_start(server_rec *s, apr_pool_t *pconf);
+
+/** Register the hooks that answer tls-alpn-01 challenges. */
+void acme_tlsalpn01_register(apr_pool_t *p);
 
 /* ------------------------------------------------- require_https.c */
 

@@ -190,12 +190,18 @@ bad "ACMEContact a\@example.org mailto:a\@example.org\n", qr/there twice/,
     'the same contact twice';
 bad "ACMEContact\n", qr/a value is missing/, 'contact';
 
-# This version answers http-01 challenges; the others are refused by name.
+# This version answers http-01 and tls-alpn-01 challenges; those of the DNS
+# are refused by name.
 is_deeply settings("ACMEChallenges HTTP-01\n$domain$host",
                    'a.example.org')->{challenges}, ['http-01'], 'http-01';
 bad "ACMEChallenges $_\n",
     qr/ACMEChallenges: this version does not offer "$_" yet: write http-01/,
-    "challenge $_" for 'tls-alpn-01', 'dns-01';
+    "challenge $_" for 'dns-01';
+is_deeply settings("ACMEChallenges TLS-ALPN-01 http-01\n$domain$host",
+                   'a.example.org')->{challenges},
+    ['tls-alpn-01', 'http-01'], 'both, in the order written';
+is_deeply settings("$domain$host", 'a.example.org')->{challenges},
+    ['http-01', 'tls-alpn-01'], 'the default: all there are';
 bad "ACMEChallenges http-01 dns-01\n", qr/does not offer "dns-01"/,
     'challenge dns-01 in second place';
 bad "ACMEChallenges $_\n", qr/"$_" is not allowed: write http-01/,

@@ -391,7 +391,7 @@ END
     is_deeply $json->{domains}[1]{settings},
         { ca => ['https://acme-v02.api.letsencrypt.org/directory'],
           ca_certificate_file => undef, agreement => JSON::PP::true(),
-          contact => [], challenges => ['http-01'],
+          contact => [], challenges => ['http-01', 'tls-alpn-01'],
           private_keys => ['P-256'], renew_mode => 'auto',
           require_https => 'off', must_staple => JSON::PP::false(),
           renew_window => { percent => 12 } },

@@ -9,6 +9,8 @@
  *   live_put SEGMENT fill SECONDS           as many as there is room for
  *   live_put SEGMENT cert ID GENERATION CHAIN KEY
  *   live_put SEGMENT staple ID GENERATION DER SECONDS
+ *   live_put SEGMENT name NAME SECONDS CHAIN KEY CHAIN KEY    EC, then RSA
+ *   live_put SEGMENT no-name NAME
  *   live_put SEGMENT flip ID USEC CHAIN KEY...     in turn, for ever
  *
  * CHAIN, KEY and DER: files. SECONDS until it expires; negative: it has expired
@@ -115,6 +117,20 @@ static apr_status_t flip(live_writer_t *writer, const char *const *argv,
     return rv;
 }
 
+/* NAME SECONDS and two pairs: EC, RSA. */
+static apr_status_t put_name(live_writer_t *writer, const char *const *argv,
+                             apr_pool_t *pool)
+{
+    live_answer_t answer;
+    int i;
+
+    for (i = 0; i < LIVE_ANSWER_TYPES; i++) {
+        answer.cert[i] = text_of(argv[5 + 2 * i], pool);
+        answer.key[i] = text_of(argv[6 + 2 * i], pool);
+    }
+    return live_writer_name_put(writer, argv[3], &answer, until(argv[4]));
+}
+
 static int act(live_writer_t *writer, int argc, const char *const *argv,
                apr_pool_t *pool)
 {
@@ -126,6 +142,12 @@ static int act(live_writer_t *writer, int argc, const char *const *argv,
     }
     else if (argc == 4 && !strcmp(argv[2], "remove")) {
         rv = live_writer_token_remove(writer, argv[3]);
+    }
+    else if (argc == 9 && !strcmp(argv[2], "name")) {
+        rv = put_name(writer, argv, pool);
+    }
+    else if (argc == 4 && !strcmp(argv[2], "no-name")) {
+        rv = live_writer_name_remove(writer, argv[3]);
     }
     else if (argc == 5 && !strcmp(argv[2], "many")) {
         rv = put_many(writer, argv[3], argv[4], 0);
