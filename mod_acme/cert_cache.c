@@ -48,6 +48,20 @@ typedef struct outcome_t {
     uint32_t version;            /* which one it was */
 } outcome_t;
 
+static void copy_parse(outcome_t *outcome, const live_certificate_t *copy,
+                       const acme_parsed_t *last)
+{
+    const char *key = (const char *)copy->pem;
+
+    outcome->fault = acme_parse(&outcome->parsed, key + copy->key_len,
+                                copy->chain_len, key, copy->key_len, last);
+    ERR_clear_error();
+    if (outcome->parsed) {
+        outcome->parsed->version = copy->version;
+        outcome->parsed->generation = copy->generation;
+    }
+}
+
 /* Parse what the slot holds now. @param last  as acme_parse's */
 static void slot_parse(outcome_t *outcome, const live_t *live, uint32_t slot,
                        const acme_parsed_t *last)
@@ -61,8 +75,7 @@ static void slot_parse(outcome_t *outcome, const live_t *live, uint32_t slot,
     }
     rv = live_child_certificate(copy, live, slot);
     if (rv == APR_SUCCESS) {
-        outcome->fault = acme_parse(&outcome->parsed, copy, last);
-        ERR_clear_error();
+        copy_parse(outcome, copy, last);
     }
     else if (rv == APR_EINVAL) {
         outcome->fault = "its place in the live segment is damaged";

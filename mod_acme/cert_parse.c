@@ -1,8 +1,8 @@
 /*
- * Certificates of the live segment: from text to OpenSSL's objects. See
- * cert_parse.h.
+ * Certificates: from text to OpenSSL's objects. See cert_parse.h.
  *
- * Every process parses every certificate, so it has to be cheap. OpenSSL 3
+ * httpd's start parses thousands, and later every process every one that
+ * comes, so it has to be cheap. OpenSSL 3
  * looks through all decoders of all providers whenever it is given a key,
  * which takes fifteen times as long as the decoding itself: here a decoder
  * for each kind of key is chosen once. It does the same for the public key
@@ -28,7 +28,7 @@ typedef struct decoder_t {
     EVP_PKEY *key;               /* where ctx puts what it has decoded */
 } decoder_t;
 
-/* Children alone lock it, so forking is harmless. */
+/* The parent has one thread when it locks this, so forking is harmless. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static decoder_t ec = { "EC", NULL, NULL };
 static decoder_t rsa = { "RSA", NULL, NULL };
@@ -121,6 +121,15 @@ static EVP_PKEY *key_decode(decoder_t *decoder, const unsigned char *der,
     return key;
 }
 
+void acme_parse_forget(void)
+{
+    pthread_mutex_lock(&mutex);
+    OSSL_DECODER_CTX_free(ec.ctx);
+    OSSL_DECODER_CTX_free(rsa.ctx);
+    ec.ctx = rsa.ctx = NULL;
+    pthread_mutex_unlock(&mutex);
+}
+
 /* The decoder for a PKCS #8 key, or NULL. */
 static decoder_t *decoder_for(const unsigned char *der, long len)
 {
@@ -185,43 +194,34 @@ void acme_parsed_free(acme_parsed_t *parsed)
     free(parsed);
 }
 
-/* NULL, or what is wrong with copy. */
-static const char *parsed_fill(acme_parsed_t *parsed,
-                               const live_certificate_t *copy,
-                               const acme_parsed_t *last)
+/* NULL, or what is wrong. */
+static const char *parsed_check(const acme_parsed_t *parsed)
 {
-    const char *pem = (const char *)copy->pem;
-
-    parsed->refs = 1;
-    parsed->version = copy->version;
-    parsed->generation = copy->generation;
-    if (!chain_parse(parsed, pem + copy->key_len, copy->chain_len, last)) {
-        return "its chain is damaged";
-    }
-    if (!key_parse(parsed, pem, copy->key_len)) {
-        return "its key is damaged";
-    }
-    if (X509_check_private_key(parsed->leaf, parsed->key) != 1) {
-        return "its key belongs to another certificate";
-    }
-    return NULL;
+    return X509_check_private_key(parsed->leaf, parsed->key) == 1 ? NULL
+        : "its key belongs to another certificate";
 }
 
-const char *acme_parse(acme_parsed_t **pparsed,
-                       const live_certificate_t *copy,
-                       const acme_parsed_t *last)
+const char *acme_parse(acme_parsed_t **pparsed, const char *chain,
+                       apr_size_t chain_len, const char *key,
+                       apr_size_t key_len, const acme_parsed_t *last)
 {
     acme_parsed_t *parsed = calloc(1, sizeof(*parsed));
-    const char *fault = "httpd is out of memory";
+    const char *fault;
 
-    if (parsed) {
-        ERR_clear_error();
-        fault = parsed_fill(parsed, copy, last);
-        if (fault) {
-            acme_parsed_free(parsed);
-            parsed = NULL;
-        }
+    *pparsed = NULL;
+    if (!parsed) {
+        return "httpd is out of memory";
+    }
+    parsed->refs = 1;
+    ERR_clear_error();
+    fault = !chain_parse(parsed, chain, chain_len, last)
+        ? "its chain is damaged"
+        : !key_parse(parsed, key, key_len) ? "its key is damaged"
+        : parsed_check(parsed);
+    if (fault) {
+        acme_parsed_free(parsed);
+        return fault;
     }
     *pparsed = parsed;
-    return fault;
+    return NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * pair: a certificate file and its key file. The only code of the module
- * that uses OpenSSL by itself.
+ * pair: a certificate file and its key file. See also
+ * cert_parse.h.
  */
 #ifndef ACME_PAIR_H
 #define ACME_PAIR_H

@@ -3,20 +3,6 @@
 #include "cert_parse.h"
 #include "pem_rig.h"
 
-/* What a slot would hold. */
-static live_certificate_t *slot_of(const char *chain, const char *key)
-{
-    live_certificate_t *copy = apr_pcalloc(pool, sizeof(*copy));
-
-    copy->version = 7;
-    copy->generation = 3;
-    copy->key_len = strlen(key);
-    copy->chain_len = strlen(chain);
-    memcpy(copy->pem, key, copy->key_len);
-    memcpy((char *)copy->pem + copy->key_len, chain, copy->chain_len);
-    return copy;
-}
-
 static apr_status_t parsed_cleanup(void *parsed)
 {
     acme_parsed_free(parsed);
@@ -28,7 +14,8 @@ static acme_parsed_t *parse(const char *chain, const char *key,
                             const acme_parsed_t *last)
 {
     acme_parsed_t *parsed;
-    const char *fault = acme_parse(&parsed, slot_of(chain, key), last);
+    const char *fault = acme_parse(&parsed, chain, strlen(chain), key,
+                                   strlen(key), last);
 
     ck_assert_msg(!fault, "%s", fault);
     apr_pool_cleanup_register(pool, parsed, parsed_cleanup,
@@ -39,7 +26,8 @@ static acme_parsed_t *parse(const char *chain, const char *key,
 static void fails(const char *chain, const char *key, const char *text)
 {
     acme_parsed_t *parsed;
-    const char *fault = acme_parse(&parsed, slot_of(chain, key), NULL);
+    const char *fault = acme_parse(&parsed, chain, strlen(chain), key,
+                                   strlen(key), NULL);
 
     ck_assert_ptr_nonnull(fault);
     ck_assert_str_eq(fault, text);
@@ -64,8 +52,6 @@ START_TEST(parses_every_key)
         ck_assert_int_eq(EVP_PKEY_eq(parsed->key, key), 1);
         ck_assert_int_eq(X509_cmp(parsed->leaf, cert), 0);
         ck_assert_int_eq(sk_X509_num(parsed->chain), 0);
-        ck_assert_uint_eq(parsed->version, 7);
-        ck_assert_uint_eq(parsed->generation, 3);
         parsed = parse(chain, fix_key_pem(key, pool), NULL);
         ck_assert_int_eq(EVP_PKEY_eq(parsed->key, key), 1);
     }
@@ -105,11 +91,11 @@ START_TEST(shares_issuers)
     char *leaf = fix_pem(pool, pem_cert(key), NULL);
     char *next = fix_pem(pool, pem_cert(key), NULL);
     char *ca = pem_issuer("one"), *other = pem_issuer("two");
-    char *text = pem_key(key);
+    char *text = pem_key(key), *chain = apr_pstrcat(pool, leaf, ca, NULL);
     acme_parsed_t *first, *then, *two;
 
-    ck_assert_int_eq(acme_parse(&first, slot_of(apr_pstrcat(pool, leaf, ca,
-        NULL), text), NULL) == NULL, 1);
+    ck_assert_ptr_null(acme_parse(&first, chain, strlen(chain), text,
+                                  strlen(text), NULL));
     then = parse(apr_pstrcat(pool, next, ca, NULL), text, first);
     ck_assert_ptr_ne(then->leaf, first->leaf);
     ck_assert_ptr_eq(sk_X509_value(then->chain, 0),
@@ -126,6 +112,23 @@ START_TEST(shares_issuers)
     ck_assert_int_eq(X509_NAME_cmp(X509_get_subject_name(sk_X509_value(
         then->chain, 0)), X509_get_subject_name(sk_X509_value(two->chain,
         0))), 0);
+}
+END_TEST
+
+/* What is kept for the process can go at any time. */
+START_TEST(forgets)
+{
+    EVP_PKEY *key = fix_evp("P-256", pool);
+    char *chain = fix_pem(pool, pem_cert(key), NULL), *text = pem_key(key);
+    acme_parsed_t *parsed;
+
+    acme_parse_forget();
+    parsed = parse(chain, text, NULL);
+    acme_parse_forget();
+    ck_assert_int_eq(EVP_PKEY_eq(parsed->key, key), 1);
+    ck_assert_int_eq(EVP_PKEY_eq(parse(chain, text, NULL)->key, key), 1);
+    acme_parse_forget();
+    acme_parse_forget();
 }
 END_TEST
 
@@ -165,6 +168,7 @@ Suite *cert_parse_suite(void)
     tcase_add_test(tc, parses_every_key);
     tcase_add_test(tc, keys_sign);
     tcase_add_test(tc, shares_issuers);
+    tcase_add_test(tc, forgets);
     tcase_add_test(tc, tells_damage);
     return suite;
 }
