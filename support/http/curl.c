@@ -110,6 +110,7 @@ static apr_status_t curl_wait(http_transport_t *transport, apr_time_t until,
         if (now >= until) {
             break;
         }
+        http_transfers_watch(self, now);
         rv = transport_sleep(self, until, now);
         if (rv != CURLM_OK) {
             break;

@@ -50,6 +50,9 @@ struct transfer_t {
     apr_size_t max;
     int redirects;                /**< how many may still follow */
     apr_time_t deadline;          /**< mono */
+    apr_time_t quiet;             /**< mono; since when nothing has come */
+    int moved;                    /**< 1: something has come meanwhile */
+    int nudged;                   /**< 1: it was told to look by itself */
     http_done_fn *done;
     void *baton;
 
@@ -98,6 +101,10 @@ CURLcode http_transfer_submit(transfer_t *t, const http_request_t *request,
 /** libcurl ended the transfer: follow a redirect, or release it and call
  *  done. @return 1 if done was called */
 int http_transfer_end(transfer_t *t, CURLcode code);
+
+/** Let transfers that have been quiet for long look for input, whether the
+ *  socket has any or not. @param now mono */
+void http_transfers_watch(curl_transport_t *owner, apr_time_t now);
 
 /** Free every transfer of owner, in flight or not. */
 void http_transfers_free(curl_transport_t *owner);

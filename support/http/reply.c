@@ -119,6 +119,7 @@ size_t http_reply_header(char *line, size_t size, size_t n, void *baton)
     transfer_t *t = baton;
     apr_size_t len = size * n;
 
+    t->moved = 1;
     t->header_lines++;
     t->header_bytes += len;
     if (t->header_lines > HEADER_LINES_MAX
@@ -159,6 +160,7 @@ size_t http_reply_body(char *data, size_t size, size_t n, void *baton)
     apr_size_t len = size * n;
     apr_size_t have = t->response->body_len;
 
+    t->moved = 1;
     if (len > t->max - have) {
         t->refused = "a body that is too large";
         return 0;

@@ -11,6 +11,9 @@
 
 #include <apr_strings.h>
 
+/** A silence: this part of the total timeout without a byte. */
+#define SILENCE_PART 20
+
 transfer_t *http_transfer_take(curl_transport_t *owner)
 {
     transfer_t *t = owner->idle;
@@ -193,6 +196,9 @@ static CURLcode transfer_start(transfer_t *t)
     apr_time_t now = self->clock->mono(self->clock);
     CURLcode rv = CURLE_OK;
 
+    t->quiet = now;
+    t->moved = 0;
+    t->nudged = 0;
     http_reply_restart(t);
     t->reason[0] = '\0';
     SET(CURLOPT_URL, t->url);
@@ -339,6 +345,50 @@ int http_transfer_end(transfer_t *t, CURLcode code)
     transfer_release(t);
     done(baton, response, &err);
     return 1;
+}
+
+/*
+ * The end of a pause makes libcurl read, and write what it has kept back,
+ * without asking the socket; CURLOPT_LOW_SPEED_TIME begins anew. Neither
+ * call can fail here; if one did, the time limits would still hold.
+ */
+static void transfer_nudge(transfer_t *t)
+{
+    curl_off_t sent = 0;
+
+    curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
+    if (sent) {
+        (void)curl_easy_pause(t->easy, CURLPAUSE_RECV);
+        (void)curl_easy_pause(t->easy, CURLPAUSE_CONT);
+    }
+}
+
+/*
+ * libcurl can have read the end of one reply together with the beginning of
+ * others, and then forget these: 7.88 does when that reply is longer than
+ * its buffer. Nothing more comes for them, so nothing wakes them, and every
+ * request of that HTTP/2 connection would wait for its time limit. Once in
+ * each silence they are told to look.
+ */
+void http_transfers_watch(curl_transport_t *owner, apr_time_t now)
+{
+    apr_interval_time_t most = owner->options.total_timeout / SILENCE_PART;
+    transfer_t *t;
+
+    for (t = owner->all; t; t = t->next) {
+        if (!t->pool) {
+            continue;
+        }
+        if (t->moved) {
+            t->moved = 0;
+            t->nudged = 0;
+            t->quiet = now;
+        }
+        else if (!t->nudged && now - t->quiet >= most) {
+            t->nudged = 1;
+            transfer_nudge(t);
+        }
+    }
 }
 
 void http_transfers_free(curl_transport_t *owner)

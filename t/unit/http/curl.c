@@ -283,6 +283,40 @@ START_TEST(elapsed_on_a_reused_connection)
 }
 END_TEST
 
+/* Answers that lie ready are taken up within seconds, also those that
+ * libcurl has read together with the end of another one and then forgets
+ * (7.88 does: nothing tells it of them, as nothing more comes). */
+START_TEST(answers_are_not_forgotten)
+{
+    rig_options_t options = { .serve = rig_serve_h2_burst, .h2 = 1 };
+    rig_server_t *server = rig_server(&options, pool);
+    http_request_t request = rig_request(server, "/", pool);
+    http_transport_t *transport = rig_transport(20000, pool);
+    base_clock_t *clock = base_clock_system();
+    apr_time_t begin = clock->mono(clock);
+    rig_reply_t reply[4];
+    int i;
+
+    memset(reply, 0, sizeof(reply));
+    for (i = 0; i < 3; i++) {
+        unit_ok(transport->submit(transport, &request, rig_done, &reply[i],
+                                  &err, pool));
+    }
+    for (i = 1; i < 3; i++) {
+        rig_wait(transport, &reply[i]);
+        ck_assert_msg(reply[i].response != NULL, "%s", reply[i].err.message);
+    }
+    ck_assert_int_eq(reply[1].response->body_len, 17000);
+    ck_assert_int_eq(reply[2].response->body_len, 5);
+    ck_assert_int_lt(clock->mono(clock) - begin, 6 * APR_USEC_PER_SEC);
+    /* The others are as they were. */
+    rig_send(&reply[3], transport, &request, pool);
+    rig_wait(transport, &reply[0]);
+    ck_assert_str_eq(reply[0].response->body, "stream 1");
+    ck_assert_int_eq(server->counts->connections, 1);
+}
+END_TEST
+
 Suite *curl_suite(void)
 {
     Suite *suite = suite_create("http/curl");
@@ -299,5 +333,6 @@ Suite *curl_suite(void)
     tcase_add_test(tc, destroyed_in_flight);
     tcase_add_test(tc, elapsed_is_the_answer_time);
     tcase_add_test(tc, elapsed_on_a_reused_connection);
+    tcase_add_test(tc, answers_are_not_forgotten);
     return suite;
 }

@@ -414,11 +414,11 @@ static void stream_answer(rig_conn_t *conn, unsigned int stream)
                 (int)strlen(body));
 }
 
-void rig_serve_h2(rig_conn_t *conn)
+/** Speak HTTP/2. @param ended  called for each stream that was asked for */
+static void h2_speak(rig_conn_t *conn,
+                     void (*ended)(rig_conn_t *conn, unsigned int stream))
 {
     static frame_t frame;
-    unsigned int waiting[256];
-    int n = 0;
     char preface[24];
 
     if (!read_all(conn, preface, sizeof(preface))) {
@@ -434,14 +434,79 @@ void rig_serve_h2(rig_conn_t *conn)
         }
         if ((frame.type == H2_HEADERS || frame.type == H2_DATA)
             && frame.flags & H2_END_STREAM) {
-            waiting[n++] = frame.stream;
-            if (++conn->counts->requests >= conn->hold) {
-                while (n) {
-                    stream_answer(conn, waiting[--n]);
-                }
-            }
+            conn->counts->requests++;
+            ended(conn, frame.stream);
         }
     }
+}
+
+static void hold_and_answer(rig_conn_t *conn, unsigned int stream)
+{
+    static unsigned int waiting[256];
+    static int n;
+
+    waiting[n++] = stream;
+    while (n && conn->counts->requests >= conn->hold) {
+        stream_answer(conn, waiting[--n]);
+    }
+}
+
+void rig_serve_h2(rig_conn_t *conn)
+{
+    h2_speak(conn, hold_and_answer);
+}
+
+/** A frame of len zeros at out. @return how long it is */
+static int zeros_frame(char *out, int flags, unsigned int stream, int len)
+{
+    memset(out, 0, (size_t)(9 + len));
+    out[1] = (char)(len >> 8);
+    out[2] = (char)len;
+    out[3] = H2_DATA;
+    out[4] = (char)flags;
+    out[8] = (char)stream;
+    return 9 + len;
+}
+
+/**
+ * The answers to streams 3 (17000 bytes) and 5 in two TLS records of one
+ * packet, the second of which has the end of 3 and all of 5.
+ */
+static void burst(rig_conn_t *conn)
+{
+    static char out[16384];
+    /* ":status: 200", "content-length: 17000" (RFC 7541 6.1, 6.2.2) */
+    static const char head[] = "\x88\x0f\x0d\x05" "17000";
+    int on = 1;
+    int off = 0;
+    int len;
+
+    setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+    frame_write(conn, H2_HEADERS, H2_END_HEADERS, 3, head,
+                (int)sizeof(head) - 1);
+    rig_write(conn, out, zeros_frame(out, 0, 3, 12000));
+    len = zeros_frame(out, H2_END_STREAM, 3, 5000);
+    memcpy(out + len, "\0\0\1\1\4\0\0\0\5\x88", 10);
+    len += 10;
+    len += zeros_frame(out + len, H2_END_STREAM, 5, 5);
+    rig_write(conn, out, len);
+    setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
+}
+
+static void burst_at_three(rig_conn_t *conn, unsigned int stream)
+{
+    if (conn->counts->requests == 3) {
+        burst(conn);
+    }
+    if (conn->counts->requests > 3) {
+        stream_answer(conn, 1);
+        stream_answer(conn, stream);
+    }
+}
+
+void rig_serve_h2_burst(rig_conn_t *conn)
+{
+    h2_speak(conn, burst_at_three);
 }
 
 /* --------------------------------------------------------------- client */
