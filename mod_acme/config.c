@@ -176,6 +176,11 @@ int acme_manager_enabled(void)
     return acme_server_conf(state->main_server)->manager != 0;
 }
 
+const apr_array_header_t *acme_notify_program(void)
+{
+    return acme_server_conf(state->main_server)->notify;
+}
+
 /* ------------------------------------------------- getters of one domain */
 
 const apr_array_header_t *acme_domain_ca(const acme_domain_t *domain)

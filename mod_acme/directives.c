@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 
 #include "directives.h"
+#include "program.h"
 #include "words.h"
 
 /* ------------------------------------------------------------- ACMEDomain */
@@ -210,6 +211,46 @@ static const char *set_manager(cmd_parms *cmd, void *dir_conf,
                                             "on or off");
 }
 
+/* What a program's command line may have, bytes: more is no name and no
+ * option but a mistake. */
+#define NOTIFY_MAX 8192
+
+static const char *set_notify(cmd_parms *cmd, void *dir_conf,
+                              const char *args)
+{
+    static const char allowed[] = "the path of a program and its first "
+                                  "arguments";
+    acme_server_conf_t *conf = acme_server_conf(cmd->server);
+    apr_array_header_t *words;
+    const char *path, *reason;
+    const char *fault = acme_place_global(cmd);
+
+    if (!fault && conf->notify) {
+        fault = apr_pstrcat(cmd->pool, cmd->cmd->name, " is there twice: "
+                            "write it once, with a program that runs the "
+                            "others", NULL);
+    }
+    if (!fault) {
+        fault = acme_words_take(&words, cmd, args, 0, allowed);
+    }
+    if (fault) {
+        return fault;
+    }
+    path = *acme_word_at(words, 0) && strlen(args) <= NOTIFY_MAX
+           ? ap_server_root_relative(cmd->pool, acme_word_at(words, 0))
+           : NULL;
+    if (!path) {
+        return acme_word_refuse(cmd, acme_word_at(words, 0), allowed);
+    }
+    reason = acme_program_fault(path, cmd->temp_pool);
+    if (reason) {
+        return acme_path_refuse(cmd, path, reason, allowed);
+    }
+    APR_ARRAY_IDX(words, 0, const char *) = path;
+    conf->notify = words;
+    return NULL;
+}
+
 /* --------------------------------------------------- shadows of mod_ssl's */
 
 /*
@@ -313,6 +354,9 @@ const command_rec acme_directives[] = {
     DIRECTIVE("ACMEManager", set_manager,
               "on (default): httpd keeps \"acmectl serve\" running, which "
               "renews; off"),
+    DIRECTIVE("ACMENotify", set_notify,
+              "a program and its first arguments, run on events of "
+              "certificates by an unprivileged user"),
     DIRECTIVE("SSLEngine", shadow_engine, NULL),
     DIRECTIVE("SSLCertificateFile", shadow_certificate, NULL),
     DIRECTIVE("SSLUseStapling", shadow_stapling, NULL),

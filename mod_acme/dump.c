@@ -220,7 +220,7 @@ static json_t *server_new(server_rec *s, apr_pool_t *p)
         admin = NULL;
     }
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-                     "s:b, s:{s:o, s:o}, s:o}",
+                     "s:b, s:o, s:{s:o, s:o}, s:o}",
         "binary", string_new(acme_httpd_path(p), p),
         "version", string_new(version_text(p), p),
         "root", string_new(ap_server_root, p),
@@ -234,6 +234,7 @@ static json_t *server_new(server_rec *s, apr_pool_t *p)
         "live", string_new(acme_live_path(), p),
         "admin", string_new(admin, p),
         "manager", acme_manager_enabled(),
+        "notify", strings_new(acme_notify_program(), json_array(), p),
         "port_map", "http", port_new(acme_port_http()),
                     "https", port_new(acme_port_https()),
         "listeners", listeners_new(p));

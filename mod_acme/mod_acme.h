@@ -134,6 +134,8 @@ typedef struct acme_server_conf_t {
     int port_http;               /**< ACMEPortMap; -1: unset, 0: none */
     int port_https;
     int manager;                 /**< ACMEManager; -1: unset, else 0 or 1 */
+    apr_array_header_t *notify;  /**< ACMENotify: program, arguments; NULL:
+                                      unset */
     int ssl_engine;              /**< SSLEngine; -1: unset, else 0 or 1 */
     int certificate_file;        /**< SSLCertificateFile; -1: unset, else 1 */
     int stapling;                /**< SSLUseStapling; -1: unset, else 0 or 1 */
@@ -210,6 +212,9 @@ int acme_port_https(void);
 
 /** 1 if httpd keeps "acmectl serve" running. */
 int acme_manager_enabled(void);
+
+/** ACMENotify: an absolute path and arguments, of const char *; NULL: none. */
+const apr_array_header_t *acme_notify_program(void);
 
 /** Directory URLs in order of fail-over, of const char *; not empty. */
 const apr_array_header_t *acme_domain_ca(const acme_domain_t *domain);

@@ -276,6 +276,35 @@ bad "ACMEManager $_\n", qr/ACMEManager: .*write on or off/, "manager $_"
     for 'yes', '1', '""', 'on off';
 bad "ACMEManager\n", qr/a value is missing/, 'manager';
 
+# The program for events: a path that may be relative to ServerRoot, and its
+# first arguments. Nobody but root may be able to change it.
+{
+    my $hook = $conf->write_file('hook', "#!/bin/sh\n", 0755);
+    my $notify = sub { return $conf->dump("$_[0]\n")->{json}{server}{notify} };
+
+    is_deeply $notify->(''), [], 'no program by default';
+    is_deeply $notify->("ACMENotify $hook"), [$hook], 'a program';
+    is_deeply $notify->('ACMENotify hook -v "two words" ""'),
+        [$hook, '-v', 'two words', ''], 'relative, with arguments';
+    is_deeply $notify->("ACMENotify hook @{[1 .. 100]}"), [$hook, 1 .. 100],
+        'with many arguments';
+    bad "ACMENotify hook\nACMENotify hook\n", qr/ACMENotify is there twice/,
+        'two programs';
+    bad "ACMENotify hook @{['x' x 8200]}\n", qr/is not allowed: write the path/,
+        'a command line without end';
+    bad "ACMENotify $_\n", qr/ACMENotify: ".*" cannot be used: .*write the path/,
+        "program $_" for 'absent', 'htdocs', '/dev/null', 'roots.pem';
+    bad "<VirtualHost *:80>\nACMENotify hook\n</VirtualHost>\n",
+        qr/ACMENotify (?:cannot occur|not allowed)/, 'in a host', line => 2;
+    bad "<ACMEDomain a.test>\nACMENotify hook\n</ACMEDomain>\n",
+        qr/setting of the whole server/, 'in a domain', line => 2;
+    chmod 0777, $hook;
+    bad "ACMENotify hook\n", qr/others than root can write it: .*chmod go-w/,
+        'a program that others can write';
+}
+bad "ACMENotify\n", qr/a value is missing/, 'notify';
+bad "ACMENotify \"\"\n", qr/is not allowed/, 'notify nothing';
+
 # The store is a directory; it need not exist yet.
 {
     my $store = sub { return $conf->dump("$_[0]\n")->{json}{server}{store} };

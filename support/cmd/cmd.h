@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "display/display.h"
 #include "httpd/httpd.h"
+#include "notify/notify.h"
 #include "schema/schema.h"
 #include "store/store.h"
 #include "worker/worker.h"
@@ -46,6 +47,8 @@ typedef struct cmd_t {
     base_clock_t *clock;
     json_t *config;                 /**< set by cmd_config */
     store_t *store;                 /**< set by cmd_store */
+    apr_pool_t *lock_pool;          /**< of the store's lock; NULL: not held */
+    notify_t *notify;               /**< what tells ACMENotify's program */
     json_t *result;                 /**< what display_result will show */
     acme_err_t err;                 /**< why the verb as a whole failed */
     base_exit_t exit;               /**< where err is empty */

@@ -61,14 +61,23 @@ apr_status_t cmd_open_store(cmd_t *cmd, int create)
     if (rv == APR_SUCCESS && create) {
         holder = apr_psprintf(cmd->pool, "acmectl %s, pid %d", cmd->verb,
                               (int)getpid());
+        apr_pool_create(&cmd->lock_pool, cmd->pool);
         rv = store_lock(cmd->store, holder, cmd->options.wait, &cmd->err,
-                        cmd->pool);
+                        cmd->lock_pool);
     }
     if (rv == APR_SUCCESS && create && cmd->config) {
         rv = store_config_write(cmd->store, cmd->config, &cmd->err,
                                 cmd->pool);
     }
     return rv;
+}
+
+void cmd_unlock_store(cmd_t *cmd)
+{
+    if (cmd->lock_pool) {
+        apr_pool_destroy(cmd->lock_pool);
+    }
+    cmd->lock_pool = NULL;
 }
 
 apr_status_t cmd_read_ledger(cmd_t *cmd, json_t **pledger)

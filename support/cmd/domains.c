@@ -149,7 +149,7 @@ worker_plan_t *cmd_plan_make(cmd_t *cmd)
     plan->cas = apr_array_make(cmd->pool, 2, sizeof(acme_ca_t));
     plan->jobs = apr_array_make(cmd->pool, 8, sizeof(worker_job_t));
     plan->user_agent = "mod_acme/" ACMECTL_VERSION " acmectl";
-    plan->user = "nobody";
+    plan->user = WORKER_USER;
     return plan;
 }
 

@@ -30,6 +30,9 @@ apr_status_t cmd_read_config(cmd_t *cmd);
  *  it is missing, and locked. */
 apr_status_t cmd_open_store(cmd_t *cmd, int create);
 
+/** Let others write the store. */
+void cmd_unlock_store(cmd_t *cmd);
+
 /** The store's ledger, checked. */
 apr_status_t cmd_read_ledger(cmd_t *cmd, json_t **pledger);
 
@@ -93,6 +96,7 @@ typedef struct cmd_certificate_t {
     const json_t *meta;        /**< nullable: there is none yet */
     const char *state;         /**< valid, due, expired, missing, error */
     const char *why;           /**< nullable: why it is due */
+    apr_time_t opens;          /**< its window of renewal; 0: not known */
     apr_time_t renew_at;       /**< 0: not known */
     const json_t *entry;       /**< nullable: of the ledger */
 } cmd_certificate_t;
@@ -102,6 +106,10 @@ typedef struct cmd_certificate_t {
 void cmd_certificates_of(cmd_t *cmd, const json_t *domain,
                          const json_t *ledger,
                          apr_array_header_t *certificates);
+
+/** Look at it again, after an order. */
+void cmd_certificate_refresh(cmd_t *cmd, cmd_certificate_t *c,
+                             const json_t *ledger);
 
 /** 1 if it should be renewed. */
 int cmd_certificate_due(const cmd_certificate_t *certificate);
@@ -145,6 +153,53 @@ apr_time_t cmd_certificate_next(const cmd_certificate_t *c, apr_time_t now);
 void cmd_ledger_record(json_t *ledger, const char *id,
                        const acme_err_t *err, apr_time_t now,
                        apr_pool_t *pool);
+
+/** 1 if an event ("errored", "expiring") was not told for so long, µs.
+ *  @param entry nullable */
+int cmd_told_due(const json_t *entry, const char *event,
+                 apr_interval_time_t interval, apr_time_t now);
+
+/** Record in ledger that an event of id is told now. */
+void cmd_ledger_tell(json_t *ledger, const char *id, const char *event,
+                     apr_time_t now, apr_pool_t *pool);
+
+/* ------------------------------------------------------------- notify.c */
+
+/** What an event is about. */
+typedef struct cmd_subject_t {
+    const cmd_certificate_t *certificate;
+    const char *ca;            /**< directory URL of the CA that is asked */
+} cmd_subject_t;
+
+/** A run begins that may tell ACMENotify's program of events; before any
+ *  key is read. */
+void cmd_notify_begin(cmd_t *cmd);
+
+/** Tell an event that nobody waits for.
+ *  @param error nullable: cmd_error_json's */
+void cmd_notify(cmd_t *cmd, notify_kind_t kind, const cmd_subject_t *of,
+                const json_t *error);
+
+/** The challenges that were set up in a run: none yet. */
+apr_array_header_t *cmd_setups_make(apr_pool_t *pool);
+
+/** Tell once that the answer to a challenge is served.
+ *  @return APR_EAGAIN while that is to be waited for */
+apr_status_t cmd_notify_setup(cmd_t *cmd, apr_array_header_t *setups,
+                              const cmd_subject_t *of, int job,
+                              const char *type, const char *identifier);
+
+/** Tell that the challenges of a job are over. */
+void cmd_notify_teardown(cmd_t *cmd, apr_array_header_t *setups,
+                         const cmd_subject_t *of, int job);
+
+/** 1 if it is to be told that c is expiring. */
+int cmd_notify_wants_expiring(cmd_t *cmd, const cmd_certificate_t *c);
+
+/** Tell of those of certificates (of cmd_certificate_t *, refreshed here)
+ *  that are expiring. The store is locked. */
+void cmd_notify_expiring(cmd_t *cmd, apr_array_header_t *certificates,
+                         json_t *ledger);
 
 /* -------------------------------------------------------------- serve.c */
 

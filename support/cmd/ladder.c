@@ -117,6 +117,14 @@ static apr_uint32_t random_bits(apr_time_t now)
     return bits;
 }
 
+int cmd_told_due(const json_t *entry, const char *event,
+                 apr_interval_time_t interval, apr_time_t now)
+{
+    apr_time_t at = time_of(json_object_get(entry, "told"), event);
+
+    return !at || at - now > CLOCK_SLACK || now - at >= interval;
+}
+
 static void set_time(json_t *entry, const char *member, apr_time_t at,
                      apr_pool_t *pool)
 {
@@ -124,19 +132,40 @@ static void set_time(json_t *entry, const char *member, apr_time_t at,
                         json_string(base_time_text(at, pool)));
 }
 
-void cmd_ledger_record(json_t *ledger, const char *id,
-                       const acme_err_t *err, apr_time_t now,
-                       apr_pool_t *pool)
+/** The entry of id, made if need be. */
+static json_t *entry_of(json_t *ledger, const char *id)
 {
     json_t *all = json_object_get(ledger, "certificates");
     json_t *entry = json_object_get(all, id);
-    json_int_t failures;
-    json_t *error;
 
     if (!entry) {
         entry = json_object();
         json_object_set_new(all, id, entry);
     }
+    return entry;
+}
+
+void cmd_ledger_tell(json_t *ledger, const char *id, const char *event,
+                     apr_time_t now, apr_pool_t *pool)
+{
+    json_t *entry = entry_of(ledger, id);
+    json_t *told = json_object_get(entry, "told");
+
+    if (!told) {
+        told = json_object();
+        json_object_set_new(entry, "told", told);
+    }
+    set_time(told, event, now, pool);
+}
+
+void cmd_ledger_record(json_t *ledger, const char *id,
+                       const acme_err_t *err, apr_time_t now,
+                       apr_pool_t *pool)
+{
+    json_t *entry = entry_of(ledger, id);
+    json_int_t failures;
+    json_t *error;
+
     if (err->status == APR_SUCCESS) {
         json_object_clear(entry);
         set_time(entry, "last_success", now, pool);

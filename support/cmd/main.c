@@ -40,6 +40,7 @@ static cmd_t *make_cmd(apr_pool_t *pool)
     cmd->display_options.err = stderr;
     cmd->clock = base_clock_system();
     cmd->result = base_json_own(json_object(), pool);
+    cmd->notify = notify_make(pool);
     return cmd;
 }
 
@@ -102,5 +103,8 @@ int cmd_main(int argc, const char *const *argv, apr_pool_t *pool)
     }
     finish_result(cmd);
     display_result(cmd->display, cmd->result);
+    /* Who waits for the store need not wait for ACMENotify's program. */
+    cmd_unlock_store(cmd);
+    notify_end(cmd->notify);
     return cmd->exit;
 }

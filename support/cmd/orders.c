@@ -20,6 +20,8 @@ typedef struct run_t {
     apr_array_header_t *certificates;  /**< of const cmd_certificate_t * */
     json_t *ledger;
     keeper_t *keeper;
+    char *begun;                       /**< per job: 1 after its first step */
+    apr_array_header_t *setups;        /**< cmd_setups_make's */
     int issued;                        /**< certificates new in the store */
     int waiting;                       /**< … that a virtual host serves
                                             when httpd has been restarted */
@@ -64,12 +66,39 @@ static void add_failure(run_t *run, const cmd_certificate_t *certificate,
     cmd_result_add(run->cmd, certificate, "failed", err, outcome);
 }
 
+/** What the events of a job are about. */
+static cmd_subject_t event_of(const run_t *run, int job)
+{
+    int ca = APR_ARRAY_IDX(run->plan->jobs, job, worker_job_t).ca;
+    cmd_subject_t of;
+
+    of.certificate = APR_ARRAY_IDX(run->certificates, job,
+                                   const cmd_certificate_t *);
+    of.ca = APR_ARRAY_IDX(run->plan->cas, ca, acme_ca_t).url;
+    return of;
+}
+
+/** Tell ACMENotify's program of a job, unless it is only a trial. */
+static void tell(const run_t *run, notify_kind_t kind, int job,
+                 const json_t *error)
+{
+    cmd_subject_t of = event_of(run, job);
+
+    if (!run->cmd->options.dry_run) {
+        cmd_notify(run->cmd, kind, &of, error);
+    }
+}
+
 static void show_progress(void *baton, int job, const char *step)
 {
     run_t *run = baton;
     const cmd_certificate_t *c = APR_ARRAY_IDX(run->certificates, job,
                                                const cmd_certificate_t *);
 
+    if (!run->begun[job]) {
+        run->begun[job] = 1;
+        tell(run, NOTIFY_RENEWING, job, NULL);
+    }
     base_log(BASE_LOG_INFO, "%s: %s", c->id, step);
     display_progress(run->cmd->display, cmd_domain_name(c->domain), step);
 }
@@ -169,6 +198,56 @@ static int is_served(cmd_t *cmd, const cmd_certificate_t *c)
     return served;
 }
 
+/** A challenge is up. */
+static apr_status_t presented(void *baton, int job, const char *type,
+                              const char *identifier)
+{
+    run_t *run = baton;
+    cmd_subject_t of = event_of(run, job);
+
+    return cmd_notify_setup(run->cmd, run->setups, &of, job, type,
+                            identifier);
+}
+
+/** A job has ended. */
+static void ended(void *baton, int job)
+{
+    run_t *run = baton;
+    cmd_subject_t of = event_of(run, job);
+    const keeper_outcome_t *outcome = keeper_outcome(run->keeper, job);
+
+    cmd_notify_teardown(run->cmd, run->setups, &of, job);
+    if (outcome->result.err.status == APR_SUCCESS) {
+        tell(run, NOTIFY_RENEWED, job, NULL);
+        if (outcome->live && is_served(run->cmd, of.certificate)) {
+            tell(run, NOTIFY_INSTALLED, job, NULL);
+        }
+    }
+}
+
+/** Record how an order ended, and tell of a failure, once for each rung of
+ *  the ladder: who tries by hand knows it already. */
+static void record(run_t *run, int job, const cmd_certificate_t *c,
+                   const acme_err_t *err)
+{
+    cmd_t *cmd = run->cmd;
+    apr_time_t now = cmd->clock->wall(cmd->clock);
+    const json_t *entry = json_object_get(
+        json_object_get(run->ledger, "certificates"), c->id);
+    int is_news = cmd_told_due(entry, "errored",
+                               cmd_ladder_wait(cmd_failures(entry), 0), now);
+    json_t *error;
+
+    cmd_ledger_record(run->ledger, c->id, err, now, cmd->pool);
+    if (err->status == APR_SUCCESS || !is_news) {
+        return;
+    }
+    cmd_ledger_tell(run->ledger, c->id, "errored", now, cmd->pool);
+    error = cmd_error_json(err);
+    tell(run, NOTIFY_ERRORED, job, error);
+    json_decref(error);
+}
+
 static void collect_one(run_t *run, int job)
 {
     cmd_t *cmd = run->cmd;
@@ -179,8 +258,7 @@ static void collect_one(run_t *run, int job)
 
     if (!cmd->options.dry_run
         && (result->err.status == APR_SUCCESS || !worker_stopped())) {
-        cmd_ledger_record(run->ledger, c->id, &result->err,
-                          cmd->clock->wall(cmd->clock), cmd->pool);
+        record(run, job, c, &result->err);
     }
     if (result->err.status != APR_SUCCESS) {
         add_failure(run, c, &result->err, result);
@@ -210,7 +288,11 @@ static void run_plan(run_t *run)
     options.live = json_string_value(json_object_get(
         json_object_get(cmd->config, "server"), "live"));
     options.progress = show_progress;
+    options.presented = presented;
+    options.ended = ended;
     options.baton = run;
+    run->begun = apr_pcalloc(cmd->pool, (apr_size_t)run->plan->jobs->nelts);
+    run->setups = cmd_setups_make(cmd->pool);
     run->keeper = keeper_make(&options, cmd->pool);
     /* What is lost with the worker stands in each job's result. */
     worker_run(run->plan, keeper_host(run->keeper), &lost, cmd->pool);
@@ -219,6 +301,21 @@ static void run_plan(run_t *run)
     }
     if (!cmd->options.dry_run) {
         store_ledger_write(cmd->store, run->ledger, &cmd->err, cmd->pool);
+    }
+}
+
+/** Tell of what httpd serves since it was restarted. */
+static void tell_activated(const run_t *run)
+{
+    int i;
+
+    for (i = 0; i < run->plan->jobs->nelts; i++) {
+        const keeper_outcome_t *outcome = keeper_outcome(run->keeper, i);
+
+        if (outcome->result.err.status == APR_SUCCESS && !outcome->live
+            && is_served(run->cmd, event_of(run, i).certificate)) {
+            tell(run, NOTIFY_INSTALLED, i, NULL);
+        }
     }
 }
 
@@ -242,7 +339,9 @@ static void activate(run_t *run)
     if (cmd_activate(cmd) != APR_SUCCESS) {
         base_err_wrap(&cmd->err, "the new certificates are in the store, "
                       "but httpd does not serve them yet");
+        return;
     }
+    tell_activated(run);
 }
 
 void cmd_orders_run(cmd_t *cmd, apr_array_header_t *orders, json_t *ledger)
@@ -251,6 +350,7 @@ void cmd_orders_run(cmd_t *cmd, apr_array_header_t *orders, json_t *ledger)
     run_t run = { 0 };
     int i;
 
+    cmd_notify_begin(cmd);
     run.cmd = cmd;
     run.ledger = ledger;
     run.plan = cmd_plan_make(cmd);
@@ -294,4 +394,7 @@ void cmd_certificates_run(cmd_t *cmd, apr_array_header_t *certificates,
         json_object_set_new(cmd->result, "results", json_array());
     }
     cmd_orders_run(cmd, orders, ledger);
+    if (!cmd->options.dry_run && !worker_stopped()) {
+        cmd_notify_expiring(cmd, certificates, ledger);
+    }
 }

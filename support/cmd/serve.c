@@ -290,13 +290,13 @@ static apr_status_t open_store(serve_t *serve, cmd_t *pass)
 
 /**
  * What is to be ordered now, BATCH certificates at most.
+ * @param all    empty; filled with all certificates, of cmd_certificate_t *
  * @param pnext  when the next of the others is due, wall clock
  * @return NULL where pass->err says why not
  */
-static apr_array_header_t *find_due(cmd_t *pass, json_t **pledger,
-                                    apr_time_t *pnext)
+static apr_array_header_t *find_due(cmd_t *pass, apr_array_header_t *all,
+                                    json_t **pledger, apr_time_t *pnext)
 {
-    apr_array_header_t *all = apr_array_make(pass->pool, 64, sizeof(void *));
     apr_array_header_t *due = apr_array_make(pass->pool, 8, sizeof(void *));
     apr_time_t now = pass->clock->wall(pass->clock);
     int i;
@@ -351,9 +351,38 @@ static void wait_for_httpd(const serve_t *serve, cmd_t *pass)
     }
 }
 
+/**
+ * Tell ACMENotify's program of certificates that are due for long and that
+ * nobody can order now: the ladder or a CA holds them back, or no challenge
+ * could be answered. Of those that were ordered just now it is told already.
+ *
+ * @param all  as find_due saw them
+ */
+static void tell_expiring(const serve_t *serve, apr_array_header_t *all,
+                          apr_pool_t *pool)
+{
+    cmd_t *pass = make_pass(serve, pool);
+    json_t *ledger;
+    int wanted = 0;
+    int i;
+
+    for (i = 0; i < all->nelts && !wanted; i++) {
+        wanted = cmd_notify_wants_expiring(pass, APR_ARRAY_IDX(
+            all, i, cmd_certificate_t *));
+    }
+    pass->options.wait = LOCK_WAIT;
+    if (!wanted || cmd_open_store(pass, 1) != APR_SUCCESS
+        || cmd_read_ledger(pass, &ledger) != APR_SUCCESS) {
+        return;
+    }
+    cmd_notify_begin(pass);
+    cmd_notify_expiring(pass, all, ledger);
+}
+
 /** Order what is due. @return APR_SUCCESS when every one was issued */
 static apr_status_t order(serve_t *serve, cmd_t *pass)
 {
+    apr_array_header_t *all = apr_array_make(pass->pool, 64, sizeof(void *));
     apr_array_header_t *due;
     const char *obstacle;
     apr_time_t ignored;
@@ -373,7 +402,7 @@ static apr_status_t order(serve_t *serve, cmd_t *pass)
         return pass->err.status;
     }
     /* Another acmectl may have done it meanwhile. */
-    due = find_due(pass, &ledger, &ignored);
+    due = find_due(pass, all, &ledger, &ignored);
     if (due && due->nelts > 0) {
         cmd_certificates_run(pass, due, ledger);
     }
@@ -416,12 +445,14 @@ static apr_time_t look(serve_t *serve, apr_pool_t *pool)
 {
     cmd_t *pass = make_pass(serve, pool);
     apr_time_t next = serve->cmd->clock->wall(serve->cmd->clock);
+    apr_array_header_t *all = apr_array_make(pool, 64, sizeof(void *));
     apr_array_header_t *due = NULL;
     double begin = cpu_seconds();
     json_t *ledger;
+    apr_status_t rv;
 
     if (open_store(serve, pass) == APR_SUCCESS) {
-        due = find_due(pass, &ledger, &next);
+        due = find_due(pass, all, &ledger, &next);
     }
     if (!due) {
         judge(serve, pass, pass->err.status);
@@ -430,10 +461,17 @@ static apr_time_t look(serve_t *serve, apr_pool_t *pool)
     if (due->nelts == 0) {
         base_log(BASE_LOG_DEBUG, "nothing is due before %s (%.3f s CPU)",
                  base_time_text(next, pool), cpu_seconds() - begin);
+        tell_expiring(serve, all, pool);
         return next;
     }
     pass = make_pass(serve, pool);
-    judge(serve, pass, order(serve, pass));
+    rv = order(serve, pass);
+    cmd_unlock_store(pass);
+    /* Then nothing at all was ordered. */
+    if (pass->err.status != APR_SUCCESS && !APR_STATUS_IS_EBUSY(rv)) {
+        tell_expiring(serve, all, pool);
+    }
+    judge(serve, pass, rv);
     return 0;
 }
 
@@ -495,6 +533,7 @@ void cmd_serve(cmd_t *cmd)
     }
     base_log(BASE_LOG_INFO, "the manager begins");
     run(&serve);
+    notify_stop(cmd->notify);
     alarm(0);
     base_log(BASE_LOG_INFO, "the manager ends");
 }

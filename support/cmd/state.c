@@ -155,6 +155,7 @@ static void judge(cmd_t *cmd, cmd_certificate_t *c)
     apr_time_t now = cmd->clock->wall(cmd->clock);
     apr_time_t opens = window_opens(c->meta, settings);
 
+    c->opens = opens;
     c->renew_at = opens + spread(c->meta, c->id, opens);
     c->why = difference(c);
     if (meta_time(c->meta, "not_after") <= now) {
@@ -194,6 +195,18 @@ static void read_meta(cmd_t *cmd, cmd_certificate_t *c)
     }
 }
 
+void cmd_certificate_refresh(cmd_t *cmd, cmd_certificate_t *c,
+                             const json_t *ledger)
+{
+    c->meta = NULL;
+    c->why = NULL;
+    c->opens = 0;
+    c->renew_at = 0;
+    c->entry = json_object_get(json_object_get(ledger, "certificates"),
+                               c->id);
+    read_meta(cmd, c);
+}
+
 void cmd_certificates_of(cmd_t *cmd, const json_t *domain,
                          const json_t *ledger,
                          apr_array_header_t *certificates)
@@ -210,9 +223,7 @@ void cmd_certificates_of(cmd_t *cmd, const json_t *domain,
         c->key_type = json_string_value(type);
         c->id = store_certificate_id(cmd_domain_name(domain), c->key_type,
                                      i == 0, cmd->pool);
-        c->entry = json_object_get(json_object_get(ledger, "certificates"),
-                                   c->id);
-        read_meta(cmd, c);
+        cmd_certificate_refresh(cmd, c, ledger);
         APR_ARRAY_PUSH(certificates, cmd_certificate_t *) = c;
     }
 }

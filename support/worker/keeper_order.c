@@ -124,6 +124,23 @@ static apr_time_t serve_until(const keeper_t *keeper, apr_time_t expires)
     return expires < limit ? expires : limit;
 }
 
+/** The answer is served: may the CA be told? */
+static apr_status_t tell_presented(keeper_t *keeper, int job,
+                                   const char *type, const char *identifier,
+                                   acme_err_t *err)
+{
+    const keeper_options_t *options = &keeper->options;
+
+    if (options->presented
+        && options->presented(options->baton, job, type, identifier)
+           != APR_SUCCESS) {
+        return base_err_set(err, APR_EAGAIN, BASE_EXIT_BUSY,
+                            "the %s challenge for %s needs more time", type,
+                            identifier);
+    }
+    return APR_SUCCESS;
+}
+
 apr_status_t keeper_challenge_put(acme_host_t *host, int job,
                                   const char *type,
                                   const char *identifier,
@@ -163,7 +180,7 @@ apr_status_t keeper_challenge_put(acme_host_t *host, int job,
                             ? ": its disk is full, or more challenges are "
                               "pending than it has room for" : "");
     }
-    return rv;
+    return tell_presented(keeper, job, type, identifier, err);
 }
 
 apr_status_t keeper_challenge_remove(acme_host_t *host, int job,

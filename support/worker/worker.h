@@ -25,6 +25,9 @@
 #include "crypto/crypto.h"
 #include "store/store.h"
 
+/** Who talks to strangers, and runs the programs of administrators. */
+#define WORKER_USER "nobody"
+
 /** What a job does. */
 typedef enum worker_kind_t {
     WORKER_ORDER, WORKER_ACCOUNT, WORKER_REVOKE
@@ -43,7 +46,8 @@ typedef struct worker_plan_t {
     apr_array_header_t *cas;     /**< of acme_ca_t */
     apr_array_header_t *jobs;    /**< of worker_job_t */
     const char *user_agent;
-    const char *user;            /**< who the net worker becomes; ignored
+    const char *user;            /**< WORKER_USER: who the net worker
+                                      becomes; ignored
                                       where the keeper is not root */
     acme_options_t options;
 } worker_plan_t;
@@ -110,6 +114,11 @@ typedef struct keeper_options_t {
     const char *live;                /**< nullable: the live segment */
     /** Called at each step of a job; nullable. */
     void (*progress)(void *baton, int job, const char *step);
+    /** Called when the answer to a challenge is served; nullable.
+     *  @return APR_SUCCESS; else the CA is not told yet, and it is called
+     *          again */
+    apr_status_t (*presented)(void *baton, int job, const char *type,
+                              const char *identifier);
     /** Called at each end of a job, outcome set; nullable. */
     void (*ended)(void *baton, int job);
     void *baton;

@@ -115,7 +115,7 @@ static inline void configure(const char *domains, const char *hosts)
         "\"binary\":\"%s\",\"version\":\"2.4\",\"root\":\"/\","
         "\"config\":\"/c\",\"pid_file\":\"%s\",\"user\":\"u\","
         "\"group\":\"g\",\"store\":\"%s\",\"live\":\"%s/live\","
-        "\"admin\":null,\"manager\":false,"
+        "\"admin\":null,\"manager\":false,\"notify\":[],"
         "\"port_map\":{\"http\":80,\"https\":443},"
         "\"listeners\":[{\"address\":\"::\",\"port\":80,"
         "\"protocol\":null}]},\"virtual_hosts\":[%s],\"domains\":[%s]}",

@@ -1,6 +1,7 @@
 /* The suites of support/cmd. */
 #include "unit.h"
 
+Suite *notify_suite(void);
 Suite *options_suite(void);
 Suite *context_suite(void);
 Suite *domains_suite(void);
@@ -14,7 +15,8 @@ int main(void)
 {
     Suite *suites[] = { options_suite(), context_suite(), domains_suite(),
                         ladder_suite(), state_suite(), orders_suite(),
-                        account_suite(), revoke_suite(), NULL };
+                        account_suite(), revoke_suite(),
+                        notify_suite(), NULL };
 
     return unit_run(suites);
 }

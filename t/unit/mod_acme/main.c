@@ -8,13 +8,14 @@ Suite *live_alpn_suite(void);
 Suite *live_slot_suite(void);
 Suite *live_table_suite(void);
 Suite *pair_suite(void);
+Suite *program_suite(void);
 
 int main(void)
 {
     Suite *suites[] = {
         cert_cache_suite(), cert_parse_suite(), counters_suite(),
         live_suite(), live_alpn_suite(), live_slot_suite(),
-        live_table_suite(), pair_suite(), NULL
+        live_table_suite(), pair_suite(), program_suite(), NULL
     };
 
     return unit_run(suites);

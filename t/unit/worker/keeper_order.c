@@ -158,6 +158,44 @@ START_TEST(challenges_are_served)
 }
 END_TEST
 
+static int asked;
+
+/* The third question is answered with yes. */
+static apr_status_t presented(void *baton, int number, const char *type,
+                              const char *identifier)
+{
+    char keyauth[LIVE_KEYAUTH_MAX + 1];
+
+    ck_assert_ptr_eq(baton, &asked);
+    ck_assert_int_eq(number, 0);
+    ck_assert_str_eq(type, "http-01");
+    ck_assert_str_eq(identifier, "n0.example");
+    ck_assert_uint_gt(served_at(FIX_NOW, keyauth), 0);
+    return ++asked < 3 ? APR_EAGAIN : APR_SUCCESS;
+}
+
+/* Whoever is to be told first is asked when the answer is served already,
+ * and as often as the worker asks. What is refused is not told. */
+START_TEST(others_are_told_first)
+{
+    asked = 0;
+    options.presented = presented;
+    options.baton = &asked;
+    restart();
+    ck_assert_int_eq(put("http-01", "stranger.example", TOKEN), APR_EACCES);
+    ck_assert_int_eq(asked, 0);
+    base_err_clear(&err);
+    unit_fails(put("http-01", "n0.example", TOKEN), APR_EAGAIN,
+               "needs more time");
+    base_err_clear(&err);
+    unit_fails(put("http-01", "n0.example", TOKEN), APR_EAGAIN,
+               "needs more time");
+    base_err_clear(&err);
+    unit_ok(put("http-01", "n0.example", TOKEN));
+    ck_assert_int_eq(asked, 3);
+}
+END_TEST
+
 /* Names are compared as DNS does. */
 START_TEST(names_are_compared_without_case)
 {
@@ -297,6 +335,7 @@ Suite *keeper_order_suite(void)
     tcase_add_test(tc, account_keys_are_not_certified);
     tc = desk_case(suite, "challenges", live_setup);
     tcase_add_test(tc, challenges_are_served);
+    tcase_add_test(tc, others_are_told_first);
     tcase_add_test(tc, names_are_compared_without_case);
     tcase_add_test(tc, challenges_do_not_last);
     tcase_add_test(tc, other_challenges_are_refused);
