@@ -21,7 +21,8 @@ typedef struct acme_cached_t {
  * Take the certificate that a slot holds, or while that one is no good the
  * last good one. One thread parses, outside of any lock; others that come
  * for the same slot meanwhile wait for it, so that what is returned is never
- * older than what the slot held when this was called.
+ * older than what the slot held when this was called (unless a writer stops
+ * in the middle of the next one: then the last good one has to do).
  * Source: ours.
  *
  * @param fault  ACME_FAULT_MAX bytes; set to a sentence once a process for
