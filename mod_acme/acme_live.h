@@ -28,6 +28,9 @@
  *   4096  live_slot_t[slots]        certificates that httpd can serve: who
  *                                   they are, sorted by id, and which state
  *         live_pair_t[slots]        their keys and chains, in that order
+ *         live_manager_t            what the manager does; one page
+ *         live_status_t[statuses]   what pages show of each certificate,
+ *                                   sorted by id; more than those served
  *
  *   PATH.challenges
  *      0  live_header_t   magic "ACMECHAL", format, sizes
@@ -37,12 +40,15 @@
  *         live_name_t[LIVE_NAMES]     names with a pending tls-alpn-01
  *                                     challenge, hashed
  *
- * Header, bits and slots are there from the start. The pages of tokens,
- * names and pairs come into being when a writer first uses them, so that a
- * large table costs nothing; a reader looks at bits and slots first and
- * never touches a page that is a hole (on a full tmpfs that alone would kill
- * it with SIGBUS). A file never shrinks in place: that would do the same,
- * and only root can do it.
+ * Header, bits, slots and what pages show are there from the start. Those of
+ * tokens, names and pairs come into being when a writer first uses them, so
+ * that a large table costs nothing; a reader looks at bits and slots first
+ * and never touches a page that is a hole (on a full tmpfs that alone would
+ * kill it with SIGBUS). A file never shrinks in place: that would do the
+ * same, and only root can do it.
+ *
+ * What pages show is no secret. It is written by acmectl, and by the parent
+ * what it knows itself; a restart takes it along for the ids that stay.
  *
  * A slot is empty at each (re)start: what httpd has loaded from the store is
  * current. The parent makes the segment before it reads the store, acmectl
@@ -53,15 +59,15 @@
  * store's number of it, so that it is stapled to no other: neither to the
  * one before a swap nor to the one behind.
  *
- * A token, a name or a slot is changed under a sequence counter: odd while a
- * writer is in it. A reader copies the entry between two reads of the same
- * even value; a writer killed inside leaves it odd for ever, so readers give
- * up after a bounded number of tries (a token or name reads as absent, of a
- * certificate the last one stays) and the next writer repairs it. A slot's
- * counter guards its pair, too. Tokens and names belong to one of the
- * LIVE_WINDOW places that follow their hash; there are no tombstones:
- * readers look at the whole window. One whose expiry has passed is absent:
- * a dead acmectl leaves nothing served for ever.
+ * A token, a name, a slot or a status is changed under a sequence counter:
+ * odd while a writer is in it. A reader copies the entry between two reads of
+ * the same even value; a writer killed inside leaves it odd for ever, so
+ * readers give up after a bounded number of tries (a token or name reads as
+ * absent, of a certificate the last one stays, a status reads as not known)
+ * and the next writer repairs it. A slot's counter guards its pair, too.
+ * Tokens and names belong to one of the LIVE_WINDOW places that follow their
+ * hash; there are no tombstones: readers look at the whole window. One whose
+ * expiry has passed is absent: a dead acmectl leaves nothing served for ever.
  *
  * Source: ours; RFC 8555 8.1 (key authorization), 8.3 (token alphabet); RFC
  * 8737 3 (challenge certificates).
@@ -78,7 +84,7 @@
 #define LIVE_MAGIC      "ACMELIVE"
 #define LIVE_MAGIC_CHALLENGES "ACMECHAL"
 #define LIVE_CHALLENGES ".challenges"  /**< behind PATH */
-#define LIVE_FORMAT     3
+#define LIVE_FORMAT     4
 #define LIVE_TOKENS     32768 /**< places, a power of two; 20 MB of holes */
 #define LIVE_NAMES      8192  /**< 64 MB of holes */
 #define LIVE_WINDOW     32    /**< places that one may stand in */
@@ -95,6 +101,11 @@
 #define LIVE_CHAIN_MAX  16384 /**< PEM, the leaf first */
 #define LIVE_STAPLE_MAX 4096  /**< DER */
 #define LIVE_NO_SLOT    UINT32_MAX
+#define LIVE_STATUSES_MAX LIVE_SLOTS_MAX  /**< 170 MB */
+#define LIVE_MANAGER_SIZE 4096  /**< bytes that live_manager_t may take */
+#define LIVE_CAS_MAX    8     /**< CAs whose answers are timed */
+#define LIVE_ORDER_MAX  apr_time_from_sec(20 * 60)  /**< an order that began
+                                   before that has died */
 
 typedef struct live_header_t {
     char magic[8];         /**< LIVE_MAGIC or the other, no NUL */
@@ -102,6 +113,9 @@ typedef struct live_header_t {
     uint32_t slots;        /**< certificates; 0 in PATH.challenges */
     uint32_t tokens;       /**< LIVE_TOKENS; 0 in PATH */
     uint32_t names;        /**< LIVE_NAMES; 0 in PATH */
+    uint32_t statuses;     /**< certificates of which pages show something;
+                                0 in PATH.challenges */
+    uint32_t reserved;     /**< 0 */
     uint64_t size;         /**< bytes of the whole file */
     uint64_t generation;   /**< raised by the parent at each (re)start;
                                 a new file starts at its µs UTC, so that a
@@ -153,6 +167,66 @@ typedef struct live_pair_t {
     uint64_t staple[LIVE_STAPLE_MAX / 8];
 } live_pair_t;
 
+/** How a certificate stands. */
+typedef enum live_state_t {
+    LIVE_STATE_UNKNOWN,    /**< nobody has said anything yet */
+    LIVE_STATE_VALID,
+    LIVE_STATE_DUE,        /**< to be renewed */
+    LIVE_STATE_EXPIRED,
+    LIVE_STATE_MISSING,    /**< there is none yet */
+    LIVE_STATE_ERROR       /**< its files are damaged */
+} live_state_t;
+
+/** What pages show of a certificate. Texts are UTF-8 without control
+ *  characters (live_text); all times are µs UTC, 0: none or not known. */
+typedef struct live_status_t {
+    uint32_t seq;          /**< odd: being written */
+    uint32_t reserved;     /**< 0 */
+    uint32_t state;        /**< live_state_t, as it was when written */
+    uint32_t failures;     /**< orders that failed since the last success */
+    int64_t written;       /**< by acmectl; 0: by httpd's parent at best */
+    int64_t not_before;
+    int64_t not_after;
+    int64_t renew_at;
+    int64_t next_try;      /**< a failure holds the next order back */
+    int64_t last_success;
+    int64_t ordering;      /**< an order is under way since then */
+    int64_t seconds;       /**< the last order took so many µs */
+    uint64_t issued;       /**< orders that ended well … */
+    uint64_t failed;       /**< … or not, since the segment was made */
+    char serial[48];       /**< hex; "": none */
+    char issuer[128];
+    char ca[128];          /**< directory URL */
+    char why[128];         /**< why it is due or in error; "": by time */
+    char error_type[64];   /**< of the last order; "": it was none */
+    char error_detail[432];
+    char id[LIVE_ID_MAX + 1];  /**< constant; the rest is NUL */
+} live_status_t;
+
+/** How a CA answers. Sums since the segment was made. */
+typedef struct live_ca_t {
+    char url[128];         /**< directory; "": unused */
+    uint64_t requests;
+    uint64_t replies;      /**< those that were answered, however */
+    int64_t latency;       /**< µs, of all replies together */
+    int64_t slowest;       /**< µs, of the last run's replies */
+} live_ca_t;
+
+/** What pages show of acmectl as a whole. */
+typedef struct live_manager_t {
+    uint32_t seq;          /**< odd: being written */
+    uint32_t reserved;     /**< 0 */
+    uint32_t pid;          /**< of "acmectl serve"; 0: it never ran */
+    uint32_t ordering;     /**< orders it has under way */
+    int64_t started;       /**< µs UTC */
+    int64_t last_pass;
+    int64_t next_wake;
+    uint64_t issued;       /**< orders that ended well … */
+    uint64_t failed;       /**< … or not, of whoever ran them */
+    char trouble[432];     /**< why its last pass failed as a whole; "" */
+    live_ca_t cas[LIVE_CAS_MAX];
+} live_manager_t;
+
 /* ------------------------------------------------------- httpd's parent */
 
 /** The parent's read-only mapping, inherited by children. */
@@ -160,7 +234,8 @@ typedef struct live_t live_t;
 
 /**
  * Make a new segment, raise its generation, map it read-only. It replaces
- * the present one by rename; its slots are empty. Challenges stay what they
+ * the present one by rename and takes along what pages show of the ids that
+ * stay; its slots are empty. Challenges stay what they
  * are, expired and torn ones are swept (unless a writer has locked them for
  * 2 seconds and does not go on: then they are replaced by none). A file that
  * is cut short, of another format or no segment at all is replaced, too.
@@ -173,6 +248,8 @@ typedef struct live_t live_t;
  * @param ids     ids in the store of the certificates that this httpd can
  *                serve, of const char *, each once; borrowed. Those that are
  *                too long, or behind LIVE_SLOTS_MAX others, get no slot
+ * @param statuses  ids of the certificates of which pages show something,
+ *                in the same way; nullable: none
  * @param perror  set on failure: one sentence in pool
  * @return APR_SUCCESS; APR_EACCES when a file is not a regular file of
  *         this process's effective user with mode 0600 and one name; the
@@ -180,6 +257,7 @@ typedef struct live_t live_t;
  */
 apr_status_t live_parent_open(live_t **plive, const char *path,
                               const apr_array_header_t *ids,
+                              const apr_array_header_t *statuses,
                               const char **perror, apr_pool_t *pool);
 
 /** The slot of a certificate; it holds as long as the mapping.
@@ -252,6 +330,10 @@ typedef struct live_certificate_t {
  */
 uint32_t live_child_version(const live_t *live, uint32_t slot);
 
+/** The store's number of the certificate that a slot holds; 0 if it holds
+ *  none. */
+uint64_t live_child_generation(const live_t *live, uint32_t slot);
+
 /**
  * Copy the certificate of a slot, whatever writers do meanwhile. Allocates
  * nothing, takes no lock and ends after a bounded number of steps.
@@ -288,6 +370,31 @@ typedef struct live_staple_t {
 apr_status_t live_child_staple(live_staple_t *pstaple, const live_t *live,
                                uint32_t slot, uint64_t generation,
                                apr_time_t now);
+
+/** Of how many certificates pages show something. */
+uint32_t live_child_statuses(const live_t *live);
+
+/** Where the status of a certificate is; it holds as long as the mapping.
+ *  @return LIVE_NO_SLOT if it has none */
+uint32_t live_child_status_find(const live_t *live, const char *id);
+
+/**
+ * Copy what pages show of a certificate, as live_child_certificate copies.
+ * Source: ours.
+ *
+ * @param pstatus  set; all but the id is 0 on failure
+ * @param number   less than live_child_statuses; they are sorted by id
+ * @return APR_SUCCESS; APR_EAGAIN if it changes without end or its writer
+ *         died
+ */
+apr_status_t live_child_status(live_status_t *pstatus, const live_t *live,
+                               uint32_t number);
+
+/** Copy what pages show of acmectl; as live_child_status. */
+apr_status_t live_child_manager(live_manager_t *pmanager, const live_t *live);
+
+/** When httpd was (re)started, µs UTC. */
+apr_time_t live_child_started(const live_t *live);
 
 /* --------------------------------------------------------------- acmectl */
 
@@ -377,6 +484,41 @@ apr_status_t live_writer_certificate_put(live_writer_t *writer,
  */
 apr_status_t live_writer_staple_put(live_writer_t *writer, const char *id,
                                     const live_staple_t *staple);
+
+/**
+ * Put text into a field of fixed size, cut between two characters. What is
+ * no UTF-8 and what is a control character becomes "?", or a blank.
+ * Source: RFC 3629 3; ours.
+ *
+ * @param size  of to, bytes; the rest is filled with NUL, at least one
+ * @param from  nullable: ""
+ */
+void live_text(char *to, apr_size_t size, const char *from);
+
+/** Change what is known of one certificate.
+ *  @param i       its place among the ids
+ *  @param status  all that is known; an unknown one is 0 but for its id */
+typedef void live_status_fn(void *baton, int i, live_status_t *status);
+
+/**
+ * Change what pages show of some certificates, under one lock: call edit
+ * for each that the httpd that runs knows. What does not change is not
+ * written.
+ * Source: ours.
+ *
+ * @param ids  of const char *
+ * @return APR_SUCCESS; as live_writer_token_put, except APR_ENOSPC
+ */
+apr_status_t live_writer_status_edit(live_writer_t *writer,
+                                     const apr_array_header_t *ids,
+                                     live_status_fn *edit, void *baton);
+
+/** Change what pages show of acmectl as a whole. */
+typedef void live_manager_fn(void *baton, live_manager_t *manager);
+
+/** Call edit under the lock. @return as live_writer_status_edit */
+apr_status_t live_writer_manager_edit(live_writer_t *writer,
+                                      live_manager_fn *edit, void *baton);
 
 /** The parent's generation now, read from the present file; 0 if there is
  *  no segment any more. */

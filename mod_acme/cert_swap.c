@@ -78,7 +78,7 @@ apr_array_header_t *acme_certificates_make(const acme_domain_t *domain,
     return all;
 }
 
-apr_array_header_t *acme_certificates_ids(apr_pool_t *p)
+apr_array_header_t *acme_certificates_ids(int unserved, apr_pool_t *p)
 {
     const apr_array_header_t *domains = acme_state_get()->domains;
     apr_array_header_t *ids = apr_array_make(p, domains->nelts,
@@ -89,7 +89,7 @@ apr_array_header_t *acme_certificates_ids(apr_pool_t *p)
         const acme_domain_t *domain = APR_ARRAY_IDX(domains, i,
                                                     acme_domain_t *);
 
-        for (k = 0; acme_domain_user(domain)
+        for (k = 0; (unserved || acme_domain_user(domain))
              && k < domain->certificates->nelts; k++) {
             APR_ARRAY_PUSH(ids, const char *) =
                 APR_ARRAY_IDX(domain->certificates, k,

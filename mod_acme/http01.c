@@ -48,8 +48,9 @@ apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf)
         live_parent_remove(path, pconf);
         return APR_SUCCESS;
     }
-    rv = live_parent_open(&state->live, path, acme_certificates_ids(pconf),
-                          &error, pconf);
+    rv = live_parent_open(&state->live, path,
+                          acme_certificates_ids(0, pconf),
+                          acme_certificates_ids(1, pconf), &error, pconf);
     if (rv != APR_SUCCESS) {
         state->live = NULL;
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s,

@@ -102,12 +102,15 @@ static int header_layout_ok(const live_header_t *header,
                             const live_file_t *file)
 {
     if (is_challenges(file)) {
-        return header->slots == 0 && header->tokens == LIVE_TOKENS
+        return header->slots == 0 && header->statuses == 0
+            && header->tokens == LIVE_TOKENS
             && header->names == LIVE_NAMES
             && header->size == LIVE_CHALLENGES_SIZE;
     }
-    return header->slots <= LIVE_SLOTS_MAX && header->tokens == 0
-        && header->names == 0 && header->size == live_size(header->slots);
+    return header->slots <= LIVE_SLOTS_MAX
+        && header->statuses <= LIVE_STATUSES_MAX && header->tokens == 0
+        && header->names == 0
+        && header->size == live_size(header->slots, header->statuses);
 }
 
 /* @return APR_EINVAL if the file's content is no segment of our format */
@@ -126,6 +129,7 @@ static apr_status_t header_check(live_file_t *file, off_t file_size)
         return APR_EINVAL;
     }
     file->seg.slots = header.slots;
+    file->seg.statuses = header.statuses;
     file->seg.size = header.size;
     return APR_SUCCESS;
 }
@@ -250,8 +254,14 @@ static const char *sentence(apr_status_t rv, const char *path,
 
 /* -------------------------------------------------------- httpd's parent */
 
+/* What PATH is made of; both sorted. */
+typedef struct live_plan_t {
+    const apr_array_header_t *ids;       /* of slots */
+    const apr_array_header_t *statuses;  /* of statuses */
+} live_plan_t;
+
 static void header_make(live_header_t *header, const live_file_t *file,
-                        const apr_array_header_t *ids)
+                        const live_plan_t *plan)
 {
     memset(header, 0, sizeof(*header));
     memcpy(header->magic, file->magic, sizeof(header->magic));
@@ -263,8 +273,9 @@ static void header_make(live_header_t *header, const live_file_t *file,
         header->size = LIVE_CHALLENGES_SIZE;
     }
     else {
-        header->slots = (uint32_t)ids->nelts;
-        header->size = live_size(header->slots);
+        header->slots = (uint32_t)plan->ids->nelts;
+        header->statuses = (uint32_t)plan->statuses->nelts;
+        header->size = live_size(header->slots, header->statuses);
     }
 }
 
@@ -281,23 +292,26 @@ static apr_status_t zeros_write(int fd, apr_size_t size)
     return rv;
 }
 
-/* Header, bits and slots are written, not left as holes: children read
- * them. */
+/* Header, bits, slots and statuses are written, not left as holes: children
+ * read them. */
 static apr_status_t file_fill(const live_file_t *file,
-                              const apr_array_header_t *ids)
+                              const live_plan_t *plan)
 {
     int fd = file->seg.fd;
     live_header_t header;
     apr_status_t rv;
 
-    header_make(&header, file, ids);
+    header_make(&header, file, plan);
     if (fchmod(fd, 0600) == -1 || ftruncate(fd, (off_t)header.size) == -1) {
         return errno;
     }
     rv = zeros_write(fd, is_challenges(file) ? LIVE_TOKENS_AT
                                              : LIVE_SLOTS_AT);
     if (rv == APR_SUCCESS && !is_challenges(file)) {
-        rv = live_slots_write(fd, ids);
+        rv = live_slots_write(fd, plan->ids);
+    }
+    if (rv == APR_SUCCESS && !is_challenges(file)) {
+        rv = live_statuses_write(fd, header.slots, plan->statuses);
     }
     if (rv == APR_SUCCESS) {
         rv = live_write(fd, &header, sizeof(header), 0);
@@ -307,7 +321,7 @@ static apr_status_t file_fill(const live_file_t *file,
 
 /* Make it, open and mapped for writing. */
 static apr_status_t file_make(live_file_t *file,
-                              const apr_array_header_t *ids)
+                              const live_plan_t *plan)
 {
     const char *fault;
     apr_status_t rv;
@@ -319,7 +333,7 @@ static apr_status_t file_make(live_file_t *file,
     if (file->seg.fd == -1) {
         return errno;
     }
-    rv = file_fill(file, ids);
+    rv = file_fill(file, plan);
     if (rv == APR_SUCCESS) {
         rv = file_check(file, PROT_READ | PROT_WRITE, &fault);
     }
@@ -345,7 +359,7 @@ static void generation_raise(const live_segment_t *seg,
 /* Put a new file at the old one's path. last: its mapping, or NULL. */
 static apr_status_t file_rename(const live_file_t *old,
                                  const live_segment_t *last,
-                                 const apr_array_header_t *ids,
+                                 const live_plan_t *plan,
                                  apr_pool_t *pool)
 {
     const char *temp = apr_psprintf(pool, "%s.%ld", old->path,
@@ -354,9 +368,12 @@ static apr_status_t file_rename(const live_file_t *old,
     apr_status_t rv;
 
     file_init(&file, temp, old->magic);
-    rv = file_make(&file, ids);
+    rv = file_make(&file, plan);
     if (rv != APR_SUCCESS) {
         return rv;
+    }
+    if (last && !is_challenges(old)) {
+        live_statuses_carry(&file.seg, last);
     }
     generation_raise(&file.seg, last);
     if (rename(temp, old->path) == -1) {
@@ -375,10 +392,10 @@ static void file_remove(const live_file_t *file)
 
 static apr_status_t file_replace(const live_file_t *old,
                                  const live_segment_t *last,
-                                 const apr_array_header_t *ids,
+                                 const live_plan_t *plan,
                                  apr_pool_t *pool)
 {
-    apr_status_t rv = file_rename(old, last, ids, pool);
+    apr_status_t rv = file_rename(old, last, plan, pool);
 
     if (rv != APR_SUCCESS) {
         file_remove(old);
@@ -400,14 +417,14 @@ static void challenges_sweep(const live_segment_t *seg)
  * Challenges are replaced only if such a writer blocks them.
  */
 static apr_status_t file_prepare(live_file_t *file,
-                                 const apr_array_header_t *ids,
+                                 const live_plan_t *plan,
                                  const char **pfault, apr_pool_t *pool)
 {
     apr_status_t rv = file_open(file, PROT_READ | PROT_WRITE, pfault);
     int locked;
 
     if (rv == APR_ENOENT || rv == APR_EINVAL) {
-        return file_replace(file, NULL, ids, pool);
+        return file_replace(file, NULL, plan, pool);
     }
     if (rv != APR_SUCCESS) {
         return rv;
@@ -417,7 +434,7 @@ static apr_status_t file_prepare(live_file_t *file,
         challenges_sweep(&file->seg);
     }
     else {
-        rv = file_replace(file, locked ? &file->seg : NULL, ids, pool);
+        rv = file_replace(file, locked ? &file->seg : NULL, plan, pool);
     }
     segment_close(&file->seg);
     return rv;
@@ -426,11 +443,11 @@ static apr_status_t file_prepare(live_file_t *file,
 /* Prepare a file and map it as children have it: the mapping alone remains,
  * they inherit no descriptor. */
 static apr_status_t file_share(live_file_t *file,
-                               const apr_array_header_t *ids,
+                               const live_plan_t *plan,
                                const char **perror, apr_pool_t *pool)
 {
     const char *fault = NULL;
-    apr_status_t rv = file_prepare(file, ids, &fault, pool);
+    apr_status_t rv = file_prepare(file, plan, &fault, pool);
 
     if (rv == APR_SUCCESS) {
         rv = file_open(file, PROT_READ, &fault);
@@ -476,11 +493,15 @@ void live_parent_remove(const char *path, apr_pool_t *pool)
 
 apr_status_t live_parent_open(live_t **plive, const char *path,
                               const apr_array_header_t *ids,
+                              const apr_array_header_t *statuses,
                               const char **perror, apr_pool_t *pool)
 {
     live_t *live = apr_pcalloc(pool, sizeof(*live));
+    live_plan_t plan;
     apr_status_t rv;
 
+    plan.ids = live_ids_sort(ids, pool);
+    plan.statuses = live_ids_sort(statuses, pool);
     file_init(&live->main, apr_pstrdup(pool, path), LIVE_MAGIC);
     file_init(&live->challenges, challenges_path(path, pool),
               LIVE_MAGIC_CHALLENGES);
@@ -488,7 +509,7 @@ apr_status_t live_parent_open(live_t **plive, const char *path,
     /* In this order: who finds certificates finds challenges, too. */
     rv = file_share(&live->challenges, NULL, perror, pool);
     if (rv == APR_SUCCESS) {
-        rv = file_share(&live->main, live_ids_sort(ids, pool), perror, pool);
+        rv = file_share(&live->main, &plan, perror, pool);
     }
     if (rv != APR_SUCCESS) {
         (void)live_cleanup(live);

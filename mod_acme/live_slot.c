@@ -40,7 +40,7 @@ apr_size_t live_pairs_at(uint32_t slots)
     return page_up(LIVE_SLOTS_AT + (apr_size_t)slots * sizeof(live_slot_t));
 }
 
-apr_size_t live_size(uint32_t slots)
+apr_size_t live_statuses_at(uint32_t slots)
 {
     return live_pairs_at(slots) + (apr_size_t)slots * sizeof(live_pair_t);
 }
@@ -153,6 +153,12 @@ uint32_t live_child_version(const live_t *live, uint32_t slot)
 {
     return __atomic_load_n(&live_slot(&live->main.seg, slot)->version,
                            __ATOMIC_ACQUIRE);
+}
+
+uint64_t live_child_generation(const live_t *live, uint32_t slot)
+{
+    return __atomic_load_n(&live_slot(&live->main.seg, slot)->generation,
+                           __ATOMIC_RELAXED);
 }
 
 /* Words that hold so many bytes. */

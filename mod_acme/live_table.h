@@ -1,8 +1,8 @@
 /*
  * The inside of the live segment: the only code that touches its memory is
- * live_table.c (places of tokens and names) and live_slot.c (certificates).
- * For them, live.c, live_token.c, live_alpn.c and the unit tests; nobody
- * else includes this.
+ * live_table.c (places of tokens and names), live_slot.c (certificates) and
+ * live_status.c (what pages show). For them, live.c, live_token.c,
+ * live_alpn.c and the unit tests; nobody else includes this.
  *
  * Functions that write expect the caller to hold the file's lock; with it
  * held an odd counter can only be a dead writer's.
@@ -33,6 +33,7 @@ typedef struct live_segment_t {
     unsigned char *map;    /**< NULL: not mapped */
     apr_size_t size;       /**< bytes, of file and mapping */
     uint32_t slots;
+    uint32_t statuses;
     dev_t dev;             /**< which file it is */
     ino_t ino;
 } live_segment_t;
@@ -141,8 +142,8 @@ void live_table_sweep(const live_segment_t *seg, const live_kind_t *kind,
 /** Offset of the first pair: behind the slots. */
 apr_size_t live_pairs_at(uint32_t slots);
 
-/** Size of a whole file PATH with so many slots, bytes. */
-apr_size_t live_size(uint32_t slots);
+/** Offset of what pages show: behind the pairs. */
+apr_size_t live_statuses_at(uint32_t slots);
 
 /** A slot in seg's mapping. @param slot  less than seg's slots */
 live_slot_t *live_slot(const live_segment_t *seg, uint32_t slot);
@@ -150,7 +151,7 @@ live_slot_t *live_slot(const live_segment_t *seg, uint32_t slot);
 /** Its pair. */
 live_pair_t *live_pair(const live_segment_t *seg, uint32_t slot);
 
-/** The ids that get a slot, sorted, in a new array in pool.
+/** The ids that get a slot or a status, sorted, in a new array in pool.
  *  @param ids  nullable: none */
 apr_array_header_t *live_ids_sort(const apr_array_header_t *ids,
                                   apr_pool_t *pool);
@@ -164,5 +165,29 @@ apr_status_t live_write(int fd, const void *data, apr_size_t len, off_t at);
 
 /** The slot of id, or LIVE_NO_SLOT. */
 uint32_t live_slot_find(const live_segment_t *seg, const char *id);
+
+/* --------------------------------------------------------- live_status.c */
+
+/** The manager's record in seg's mapping. */
+live_manager_t *live_manager(const live_segment_t *seg);
+
+/** A status in seg's mapping. @param number  less than seg's statuses */
+live_status_t *live_status(const live_segment_t *seg, uint32_t number);
+
+/** Size of a whole file PATH with so many slots and statuses, bytes. */
+apr_size_t live_size(uint32_t slots, uint32_t statuses);
+
+/** Write the manager and the statuses of sorted ids, empty, into a new file
+ *  with so many slots. */
+apr_status_t live_statuses_write(int fd, uint32_t slots,
+                                 const apr_array_header_t *ids);
+
+/** The status of id, or LIVE_NO_SLOT. */
+uint32_t live_status_find(const live_segment_t *seg, const char *id);
+
+/** Copy into seg, which is new, what old shows of the ids that stay, and of
+ *  the manager; both locks are held, or nobody knows seg. */
+void live_statuses_carry(const live_segment_t *seg,
+                         const live_segment_t *old);
 
 #endif

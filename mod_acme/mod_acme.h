@@ -311,8 +311,9 @@ int acme_domains_resolve(apr_pool_t *pconf, apr_pool_t *ptemp,
 apr_array_header_t *acme_certificates_make(const acme_domain_t *domain,
                                            apr_pool_t *pconf);
 
-/** The ids of all certificates that a virtual host serves, in p. */
-apr_array_header_t *acme_certificates_ids(apr_pool_t *p);
+/** The ids of all certificates that a virtual host serves, in p.
+ *  @param unserved  1: of those that no host serves, too */
+apr_array_header_t *acme_certificates_ids(int unserved, apr_pool_t *p);
 
 /** Give each certificate its slot in the new segment; post_config.
  *  @return how many that a virtual host serves have none */

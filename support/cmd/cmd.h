@@ -7,6 +7,7 @@
 
 #include <apr_getopt.h>
 
+#include "acme_live.h"
 #include "base/base.h"
 #include "display/display.h"
 #include "httpd/httpd.h"
@@ -49,6 +50,8 @@ typedef struct cmd_t {
     store_t *store;                 /**< set by cmd_store */
     apr_pool_t *lock_pool;          /**< of the store's lock; NULL: not held */
     notify_t *notify;               /**< what tells ACMENotify's program */
+    live_writer_t *live;            /**< set by report.c … */
+    int live_failed;                /**< … or this: it tried */
     json_t *result;                 /**< what display_result will show */
     acme_err_t err;                 /**< why the verb as a whole failed */
     base_exit_t exit;               /**< where err is empty */

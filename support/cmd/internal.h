@@ -117,9 +117,16 @@ int cmd_certificate_due(const cmd_certificate_t *certificate);
 /** Its object of the result (INTERFACE: certificates). */
 json_t *cmd_certificate_json(cmd_t *cmd, const cmd_certificate_t *c);
 
-/** What "renew" without names takes care of, added to certificates. */
+/** What "renew" without names takes care of, added to certificates, and
+ *  what it does not, added to others. @param others nullable */
 void cmd_certificates_automatic(cmd_t *cmd, const json_t *ledger,
-                                apr_array_header_t *certificates);
+                                apr_array_header_t *certificates,
+                                apr_array_header_t *others);
+
+/** c as the store and ledger have it now, in cmd's pool. */
+cmd_certificate_t *cmd_certificate_again(cmd_t *cmd,
+                                         const cmd_certificate_t *c,
+                                         const json_t *ledger);
 
 /* ------------------------------------------------------------- ladder.c */
 
@@ -200,6 +207,35 @@ int cmd_notify_wants_expiring(cmd_t *cmd, const cmd_certificate_t *c);
  *  that are expiring. The store is locked. */
 void cmd_notify_expiring(cmd_t *cmd, apr_array_header_t *certificates,
                          json_t *ledger);
+
+/* ------------------------------------------------------------- report.c */
+
+/** Let httpd show how certificates (of cmd_certificate_t *) stand. What does
+ *  not change is not written. */
+void cmd_report(cmd_t *cmd, apr_array_header_t *certificates);
+
+/** An order of c begins. */
+void cmd_report_begin(cmd_t *cmd, const cmd_certificate_t *c);
+
+/**
+ * Some job ended.
+ * @param c   read anew since it ended; NULL: it was no order
+ * @param ca  directory URL of the CA that was asked
+ */
+void cmd_report_end(cmd_t *cmd, const cmd_certificate_t *c, const char *ca,
+                    const acme_result_t *result);
+
+/** What the manager does, as of this process. All times µs UTC. */
+typedef struct cmd_manager_t {
+    apr_time_t started;
+    apr_time_t last_pass;      /**< 0: as it was */
+    apr_time_t next_wake;
+    int ordering;              /**< orders under way */
+    const char *trouble;       /**< nullable: why the pass failed */
+} cmd_manager_t;
+
+/** Let httpd show it. */
+void cmd_report_manager(cmd_t *cmd, const cmd_manager_t *manager);
 
 /* -------------------------------------------------------------- serve.c */
 

@@ -98,6 +98,9 @@ static void show_progress(void *baton, int job, const char *step)
     if (!run->begun[job]) {
         run->begun[job] = 1;
         tell(run, NOTIFY_RENEWING, job, NULL);
+        if (!run->cmd->options.dry_run) {
+            cmd_report_begin(run->cmd, c);
+        }
     }
     base_log(BASE_LOG_INFO, "%s: %s", c->id, step);
     display_progress(run->cmd->display, cmd_domain_name(c->domain), step);
@@ -209,22 +212,6 @@ static apr_status_t presented(void *baton, int job, const char *type,
                             identifier);
 }
 
-/** A job has ended. */
-static void ended(void *baton, int job)
-{
-    run_t *run = baton;
-    cmd_subject_t of = event_of(run, job);
-    const keeper_outcome_t *outcome = keeper_outcome(run->keeper, job);
-
-    cmd_notify_teardown(run->cmd, run->setups, &of, job);
-    if (outcome->result.err.status == APR_SUCCESS) {
-        tell(run, NOTIFY_RENEWED, job, NULL);
-        if (outcome->live && is_served(run->cmd, of.certificate)) {
-            tell(run, NOTIFY_INSTALLED, job, NULL);
-        }
-    }
-}
-
 /** Record how an order ended, and tell of a failure, once for each rung of
  *  the ladder: who tries by hand knows it already. */
 static void record(run_t *run, int job, const cmd_certificate_t *c,
@@ -248,6 +235,29 @@ static void record(run_t *run, int job, const cmd_certificate_t *c,
     json_decref(error);
 }
 
+/** A job has ended. */
+static void ended(void *baton, int job)
+{
+    run_t *run = baton;
+    cmd_subject_t of = event_of(run, job);
+    const keeper_outcome_t *outcome = keeper_outcome(run->keeper, job);
+    const acme_result_t *result = &outcome->result;
+
+    cmd_notify_teardown(run->cmd, run->setups, &of, job);
+    if (!run->cmd->options.dry_run
+        && (result->err.status == APR_SUCCESS || !worker_stopped())) {
+        record(run, job, of.certificate, &result->err);
+        cmd_report_end(run->cmd, cmd_certificate_again(
+            run->cmd, of.certificate, run->ledger), of.ca, result);
+    }
+    if (result->err.status == APR_SUCCESS) {
+        tell(run, NOTIFY_RENEWED, job, NULL);
+        if (outcome->live && is_served(run->cmd, of.certificate)) {
+            tell(run, NOTIFY_INSTALLED, job, NULL);
+        }
+    }
+}
+
 static void collect_one(run_t *run, int job)
 {
     cmd_t *cmd = run->cmd;
@@ -256,10 +266,6 @@ static void collect_one(run_t *run, int job)
     const keeper_outcome_t *outcome = keeper_outcome(run->keeper, job);
     const acme_result_t *result = &outcome->result;
 
-    if (!cmd->options.dry_run
-        && (result->err.status == APR_SUCCESS || !worker_stopped())) {
-        record(run, job, c, &result->err);
-    }
     if (result->err.status != APR_SUCCESS) {
         add_failure(run, c, &result->err, result);
         return;
@@ -392,6 +398,9 @@ void cmd_certificates_run(cmd_t *cmd, apr_array_header_t *certificates,
     }
     if (!json_object_get(cmd->result, "results")) {
         json_object_set_new(cmd->result, "results", json_array());
+    }
+    if (!cmd->resident) {
+        cmd_report(cmd, certificates);
     }
     cmd_orders_run(cmd, orders, ledger);
     if (!cmd->options.dry_run && !worker_stopped()) {

@@ -19,14 +19,18 @@ static int is_automatic(const json_t *domain)
 }
 
 void cmd_certificates_automatic(cmd_t *cmd, const json_t *ledger,
-                                apr_array_header_t *certificates)
+                                apr_array_header_t *certificates,
+                                apr_array_header_t *others)
 {
     json_t *domain;
     size_t i;
 
     json_array_foreach(json_object_get(cmd->config, "domains"), i, domain) {
-        if (is_automatic(domain)) {
-            cmd_certificates_of(cmd, domain, ledger, certificates);
+        apr_array_header_t *list = is_automatic(domain) ? certificates
+                                                        : others;
+
+        if (list) {
+            cmd_certificates_of(cmd, domain, ledger, list);
         }
     }
 }
@@ -73,7 +77,7 @@ void cmd_renew(cmd_t *cmd)
         }
     }
     else {
-        cmd_certificates_automatic(cmd, ledger, certificates);
+        cmd_certificates_automatic(cmd, ledger, certificates, NULL);
     }
     cmd_certificates_run(cmd, certificates, ledger);
 }

@@ -282,6 +282,25 @@ static void mark_revoked(cmd_t *cmd, const target_t *target)
              "renew %s\" gets a new one", target->name);
 }
 
+/** Let httpd show it. */
+static void report(cmd_t *cmd, const target_t *target,
+                   const acme_result_t *result)
+{
+    apr_array_header_t *certificates = apr_array_make(cmd->pool, 2,
+                                                      sizeof(void *));
+    const json_t *domain = target->id ? cmd_domain_find(cmd, target->name)
+                                      : NULL;
+    acme_err_t ignored = { 0 };
+    json_t *ledger;
+
+    cmd_report_end(cmd, NULL, target->ca, result);
+    if (domain && store_ledger_read(&ledger, cmd->store, &ignored, cmd->pool)
+                  == APR_SUCCESS) {
+        cmd_certificates_of(cmd, domain, ledger, certificates);
+        cmd_report(cmd, certificates);
+    }
+}
+
 static json_t *result_json(const target_t *target,
                            const acme_result_t *result)
 {
@@ -319,6 +338,7 @@ static void collect(cmd_t *cmd, const keeper_t *keeper,
         else if (failed++ == 0) {
             first = result->err;
         }
+        report(cmd, target, result);
     }
     cmd->exit = cmd_exit_for(failed, targets->nelts, &first);
 }

@@ -69,6 +69,7 @@ typedef struct serve_t {
     apr_pool_t *config_pool;
     apr_pool_t *lock_pool;    /* of the manager's lock; NULL: not held */
     const char *locked;       /* the store it is held for */
+    apr_time_t begun;         /* wall clock */
     apr_time_t told;          /* wall clock of the last SIGHUP; 0: none */
     int stale;                /* 1: the configuration is to be read */
     int failures;             /* passes in a row */
@@ -210,6 +211,8 @@ static cmd_t *make_pass(const serve_t *serve, apr_pool_t *pool)
     pass->pool = pool;
     pass->config = serve->config;
     pass->store = NULL;
+    pass->live = NULL;
+    pass->live_failed = 0;
     pass->result = base_json_own(json_object(), pool);
     if (pass->config) {
         pass->httpd.server = json_string_value(json_object_get(
@@ -288,13 +291,34 @@ static apr_status_t open_store(serve_t *serve, cmd_t *pass)
 
 /* ------------------------------------------------------------------ passes */
 
+/** Let httpd show what this process does.
+ *  @param next  when it is to look again, wall clock */
+static void report(const serve_t *serve, cmd_t *pass, int ordering,
+                   apr_time_t next)
+{
+    base_clock_t *clock = serve->cmd->clock;
+    apr_interval_time_t pause = serve->pause - clock->mono(clock);
+    apr_time_t now = clock->wall(clock);
+    cmd_manager_t manager = { 0 };
+
+    manager.started = serve->begun;
+    manager.last_pass = now;
+    manager.next_wake = pause > 0 && next < now + pause ? now + pause : next;
+    manager.ordering = ordering;
+    manager.trouble = serve->said;
+    cmd_report_manager(pass, &manager);
+}
+
 /**
  * What is to be ordered now, BATCH certificates at most.
  * @param all    empty; filled with all certificates, of cmd_certificate_t *
+ * @param others  the same, of what nobody cares for; then httpd is let show
+ *                how all of them stand; nullable
  * @param pnext  when the next of the others is due, wall clock
  * @return NULL where pass->err says why not
  */
 static apr_array_header_t *find_due(cmd_t *pass, apr_array_header_t *all,
+                                    apr_array_header_t *others,
                                     json_t **pledger, apr_time_t *pnext)
 {
     apr_array_header_t *due = apr_array_make(pass->pool, 8, sizeof(void *));
@@ -305,7 +329,11 @@ static apr_array_header_t *find_due(cmd_t *pass, apr_array_header_t *all,
     if (cmd_read_ledger(pass, pledger) != APR_SUCCESS) {
         return NULL;
     }
-    cmd_certificates_automatic(pass, *pledger, all);
+    cmd_certificates_automatic(pass, *pledger, all, others);
+    if (others) {
+        cmd_report(pass, all);
+        cmd_report(pass, others);
+    }
     for (i = 0; i < all->nelts && due->nelts < BATCH; i++) {
         cmd_certificate_t *c = APR_ARRAY_IDX(all, i, cmd_certificate_t *);
         apr_time_t next = cmd_certificate_next(c, now);
@@ -402,8 +430,9 @@ static apr_status_t order(serve_t *serve, cmd_t *pass)
         return pass->err.status;
     }
     /* Another acmectl may have done it meanwhile. */
-    due = find_due(pass, all, &ledger, &ignored);
+    due = find_due(pass, all, NULL, &ledger, &ignored);
     if (due && due->nelts > 0) {
+        report(serve, pass, due->nelts, ignored);
         cmd_certificates_run(pass, due, ledger);
     }
     return pass->err.status != APR_SUCCESS ? pass->err.status
@@ -446,13 +475,14 @@ static apr_time_t look(serve_t *serve, apr_pool_t *pool)
     cmd_t *pass = make_pass(serve, pool);
     apr_time_t next = serve->cmd->clock->wall(serve->cmd->clock);
     apr_array_header_t *all = apr_array_make(pool, 64, sizeof(void *));
+    apr_array_header_t *others = apr_array_make(pool, 8, sizeof(void *));
     apr_array_header_t *due = NULL;
     double begin = cpu_seconds();
     json_t *ledger;
     apr_status_t rv;
 
     if (open_store(serve, pass) == APR_SUCCESS) {
-        due = find_due(pass, all, &ledger, &next);
+        due = find_due(pass, all, others, &ledger, &next);
     }
     if (!due) {
         judge(serve, pass, pass->err.status);
@@ -505,6 +535,7 @@ static void run(serve_t *serve)
             read_configuration(serve);
         }
         next = serve->config ? look(serve, pool) : 0;
+        report(serve, make_pass(serve, pool), 0, next);
         apr_pool_clear(pool);
         sleep_until(serve, next);
     }
@@ -518,6 +549,7 @@ void cmd_serve(cmd_t *cmd)
 
     catch_signals();
     serve.cmd = cmd;
+    serve.begun = cmd->clock->wall(cmd->clock);
     serve.stale = 1;
     cmd->resident = 1;
     cmd->display_options.quiet = 1;

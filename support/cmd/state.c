@@ -207,6 +207,16 @@ void cmd_certificate_refresh(cmd_t *cmd, cmd_certificate_t *c,
     read_meta(cmd, c);
 }
 
+cmd_certificate_t *cmd_certificate_again(cmd_t *cmd,
+                                         const cmd_certificate_t *c,
+                                         const json_t *ledger)
+{
+    cmd_certificate_t *again = apr_pmemdup(cmd->pool, c, sizeof(*c));
+
+    cmd_certificate_refresh(cmd, again, ledger);
+    return again;
+}
+
 void cmd_certificates_of(cmd_t *cmd, const json_t *domain,
                          const json_t *ledger,
                          apr_array_header_t *certificates)

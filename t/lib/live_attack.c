@@ -117,7 +117,7 @@ int main(int argc, const char *const *argv)
     if (argc != 3) {
         fprintf(stderr, "usage: live_attack SEGMENT USER\n");
     }
-    else if (live_parent_open(&live, argv[1], NULL, &error, pool)) {
+    else if (live_parent_open(&live, argv[1], NULL, NULL, &error, pool)) {
         fprintf(stderr, "live_attack: %s\n", error);
     }
     else if ((pid = fork()) == 0) {

@@ -9,13 +9,14 @@ Suite *ladder_suite(void);
 Suite *state_suite(void);
 Suite *orders_suite(void);
 Suite *account_suite(void);
+Suite *report_suite(void);
 Suite *revoke_suite(void);
 
 int main(void)
 {
     Suite *suites[] = { options_suite(), context_suite(), domains_suite(),
                         ladder_suite(), state_suite(), orders_suite(),
-                        account_suite(), revoke_suite(),
+                        account_suite(), report_suite(), revoke_suite(),
                         notify_suite(), NULL };
 
     return unit_run(suites);

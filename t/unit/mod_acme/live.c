@@ -23,7 +23,7 @@ static apr_status_t act(int i)
 
 static void refuses_start(apr_status_t status, const char *text)
 {
-    apr_status_t rv = live_parent_open(&live, path, ids, &error, pool);
+    apr_status_t rv = live_parent_open(&live, path, ids, ids, &error, pool);
 
     ck_assert_msg(rv == status, "%d: %s", (int)rv, error ? error : "");
     ck_assert_msg(strstr(error, text) != NULL, "says: %s", error);
@@ -230,7 +230,7 @@ START_TEST(restart_raises_the_generation)
     before = live_writer_generation(writer);
     ck_assert_uint_gt(before, 0);
     ck_assert_uint_eq(live_writer_generation(writer), before);
-    live_parent_open(&live, path, ids, &error, pool);
+    live_parent_open(&live, path, ids, ids, &error, pool);
     ck_assert_uint_eq(live_writer_generation(writer), before + 1);
     ck_assert_int_eq(stat(path, &now), 0);
     ck_assert_uint_ne(st.st_ino, now.st_ino);
@@ -249,7 +249,7 @@ START_TEST(lost_file_repeats_no_generation)
     ck_assert_int_eq(act(0), APR_ENOENT);
     unlink(challenges);
     ck_assert_int_eq(act(1), APR_ENOENT);
-    live_parent_open(&live, path, ids, &error, pool);
+    live_parent_open(&live, path, ids, ids, &error, pool);
     ck_assert_uint_gt(live_writer_generation(writer), before);
     put(TOKEN);
     ck_assert_uint_ne(get(TOKEN), 0);
@@ -268,8 +268,8 @@ START_TEST(all_generations_know_challenges)
     put(TOKEN);
     for (i = 0; i < 3; i++) {
         old[i] = live;
-        ck_assert_int_eq(live_parent_open(&live, path, ids, &error, pool),
-                         APR_SUCCESS);
+        ck_assert_int_eq(live_parent_open(&live, path, ids, ids, &error,
+                                          pool), APR_SUCCESS);
         ck_assert_uint_ne(get(TOKEN), 0);
     }
     put(nth(1));
@@ -343,7 +343,7 @@ START_TEST(unmaps_with_the_pool)
     int status;
 
     apr_pool_create(&pconf, pool);
-    ck_assert_int_eq(live_parent_open(&live, path, ids, &error, pconf),
+    ck_assert_int_eq(live_parent_open(&live, path, ids, ids, &error, pconf),
                      APR_SUCCESS);
     ck_assert(is_mapped());
     pid = fork();
@@ -386,7 +386,7 @@ START_TEST(mapping_stays_read_only)
     FILE *maps;
     int fd;
 
-    ck_assert_int_eq(live_parent_open(&live, path, ids, &error, pool),
+    ck_assert_int_eq(live_parent_open(&live, path, ids, ids, &error, pool),
                      APR_SUCCESS);
     maps = fopen("/proc/self/maps", "r");
     ck_assert_ptr_nonnull(maps);
@@ -500,10 +500,10 @@ START_TEST(foreign_files_are_replaced)
     } change[] = {
         { 0, 0, 'B' }, { 0, 7, 'L' }, { 0, 8, LIVE_FORMAT + 1 }, { 0, 8, 0 },
         { 0, 12, 1 }, { 0, 15, 127 }, { 0, 16, 1 }, { 0, 20, 1 },
-        { 0, 24, 1 }, { 0, 31, 1 },
+        { 0, 24, 1 }, { 0, 27, 1 }, { 0, 32, 1 }, { 0, 39, 1 },
         { 1, 0, 'B' }, { 1, 7, 'E' }, { 1, 8, LIVE_FORMAT + 1 }, { 1, 8, 0 },
         { 1, 12, 1 }, { 1, 16, 1 }, { 1, 17, 1 }, { 1, 20, 1 },
-        { 1, 24, 1 }, { 1, 31, 1 }
+        { 1, 24, 1 }, { 1, 32, 1 }, { 1, 39, 1 }
     };
     apr_size_t i;
 
@@ -623,7 +623,7 @@ START_TEST(forked_process_keeps_no_lock)
         pause();
         _exit(0);
     }
-    ck_assert_int_eq(live_parent_open(&live, path, ids, &error, pool),
+    ck_assert_int_eq(live_parent_open(&live, path, ids, ids, &error, pool),
                      APR_SUCCESS);
     put(TOKEN);
     memset(&lock, 0, sizeof(lock));

@@ -61,7 +61,7 @@ static inline apr_time_t later(void)
 /* httpd starts; acmectl opens the segment. */
 static inline void start(void)
 {
-    apr_status_t rv = live_parent_open(&live, path, ids, &error, pool);
+    apr_status_t rv = live_parent_open(&live, path, ids, ids, &error, pool);
 
     ck_assert_msg(rv == APR_SUCCESS, "%d: %s", (int)rv, error);
     rv = live_writer_open(&writer, path, &error, pool);
@@ -114,6 +114,7 @@ static inline live_segment_t raw_of(const char *file)
                    seg.fd, 0);
     ck_assert_ptr_ne(seg.map, MAP_FAILED);
     seg.slots = live_header(&seg)->slots;
+    seg.statuses = live_header(&seg)->statuses;
     return seg;
 }
 

@@ -335,7 +335,7 @@ START_TEST(writers_follow_restarts)
         stress_writer(0);
     }
     for (i = 100; i < 120; i++) {
-        ck_assert_int_eq(live_parent_open(&live, path, ids, &error, pool),
+        ck_assert_int_eq(live_parent_open(&live, path, ids, ids, &error, pool),
                          APR_SUCCESS);
         put(nth(i));
         ck_assert_uint_ne(get(nth(i)), 0);

@@ -6,6 +6,7 @@ Suite *counters_suite(void);
 Suite *live_suite(void);
 Suite *live_alpn_suite(void);
 Suite *live_slot_suite(void);
+Suite *live_status_suite(void);
 Suite *live_table_suite(void);
 Suite *pair_suite(void);
 Suite *program_suite(void);
@@ -15,7 +16,8 @@ int main(void)
     Suite *suites[] = {
         cert_cache_suite(), cert_parse_suite(), counters_suite(),
         live_suite(), live_alpn_suite(), live_slot_suite(),
-        live_table_suite(), pair_suite(), program_suite(), NULL
+        live_status_suite(), live_table_suite(), pair_suite(),
+        program_suite(), NULL
     };
 
     return unit_run(suites);

@@ -95,7 +95,7 @@ static void httpd_serves(const char *id)
 
     APR_ARRAY_PUSH(ids, const char *) = id;
     options.live = apr_pstrcat(pool, dir, "/live", NULL);
-    rv = live_parent_open(&live, options.live, ids, &fault, pool);
+    rv = live_parent_open(&live, options.live, ids, ids, &fault, pool);
     ck_assert_msg(rv == APR_SUCCESS, "%d: %s", (int)rv, fault);
     restart();
 }

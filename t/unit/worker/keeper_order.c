@@ -121,7 +121,7 @@ static void live_setup(void)
 
     setup();
     options.live = apr_pstrcat(pool, dir, "/live", NULL);
-    rv = live_parent_open(&live, options.live, NULL, &fault, pool);
+    rv = live_parent_open(&live, options.live, NULL, NULL, &fault, pool);
     ck_assert_msg(rv == APR_SUCCESS, "%d: %s", (int)rv, fault);
     restart();
 }
@@ -293,7 +293,7 @@ START_TEST(segments_come_and_go)
     unlink(options.live);
     put("http-01", "n0.example", TOKEN);
     base_err_clear(&err);
-    ck_assert_int_eq(live_parent_open(&live, options.live, NULL,
+    ck_assert_int_eq(live_parent_open(&live, options.live, NULL, NULL,
                                       &fault, pool), APR_SUCCESS);
     unit_ok(put("http-01", "n0.example", TOKEN));
     live_parent_remove(options.live, pool);
