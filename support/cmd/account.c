@@ -188,22 +188,15 @@ static void run(cmd_t *cmd, worker_plan_t *plan)
     keeper_job_t *jobs = apr_pcalloc(cmd->pool, sizeof(*jobs)
                                      * (apr_size_t)plan->jobs->nelts);
     acme_err_t ignored = { 0 };
-    acme_err_t lost = { 0 };
     json_t *before = base_json_own(list(cmd, &ignored), cmd->pool);
     keeper_options_t options = { 0 };
     keeper_t *keeper;
     json_t *after;
 
-    options.plan = plan;
     options.jobs = jobs;
-    options.store = cmd->store;
-    options.schemas = cmd->schemas;
-    options.clock = cmd->clock;
     options.progress = show_progress;
     options.baton = cmd;
-    keeper = keeper_make(&options, cmd->pool);
-    /* What is lost with the worker stands in each job's result. */
-    worker_run(plan, keeper_host(keeper), &lost, cmd->pool);
+    cmd_plan_run(cmd, &keeper, plan, &options);
     collect(cmd, keeper, plan->jobs->nelts);
     base_err_clear(&ignored);
     after = list(cmd, &ignored);

@@ -153,6 +153,20 @@ worker_plan_t *cmd_plan_make(cmd_t *cmd)
     return plan;
 }
 
+void cmd_plan_run(cmd_t *cmd, keeper_t **pkeeper, const worker_plan_t *plan,
+                  keeper_options_t *options)
+{
+    /* What is lost with the worker stands in each job's result. */
+    acme_err_t lost = { 0 };
+
+    options->plan = plan;
+    options->store = cmd->store;
+    options->schemas = cmd->schemas;
+    options->clock = cmd->clock;
+    *pkeeper = keeper_make(options, cmd->pool);
+    worker_run(plan, keeper_host(*pkeeper), &lost, cmd->pool);
+}
+
 /** ACMECACertificateFile, whatever links lead to it. */
 static apr_status_t read_roots(const char **proots, const char *path,
                                acme_err_t *err, apr_pool_t *pool)

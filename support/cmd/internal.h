@@ -86,6 +86,15 @@ apr_status_t cmd_plan_ca(cmd_t *cmd, worker_plan_t *plan, const char *url,
                          const json_t *settings, int *pindex,
                          acme_err_t *err);
 
+/**
+ * Run a plan to its end with a keeper of its own.
+ * @param pkeeper  set before the run begins, for options->ended; then asked
+ *                 for the outcomes
+ * @param options  jobs, live and callbacks; the rest is filled in
+ */
+void cmd_plan_run(cmd_t *cmd, keeper_t **pkeeper, const worker_plan_t *plan,
+                  keeper_options_t *options);
+
 /* -------------------------------------------------------------- state.c */
 
 /** A certificate of the configuration. */

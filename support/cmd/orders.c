@@ -283,14 +283,9 @@ static void run_plan(run_t *run)
 {
     cmd_t *cmd = run->cmd;
     keeper_options_t options = { 0 };
-    acme_err_t lost = { 0 };
     int i;
 
-    options.plan = run->plan;
     options.jobs = (const keeper_job_t *)run->keeper_jobs->elts;
-    options.store = cmd->store;
-    options.schemas = cmd->schemas;
-    options.clock = cmd->clock;
     options.live = json_string_value(json_object_get(
         json_object_get(cmd->config, "server"), "live"));
     options.progress = show_progress;
@@ -299,9 +294,7 @@ static void run_plan(run_t *run)
     options.baton = run;
     run->begun = apr_pcalloc(cmd->pool, (apr_size_t)run->plan->jobs->nelts);
     run->setups = cmd_setups_make(cmd->pool);
-    run->keeper = keeper_make(&options, cmd->pool);
-    /* What is lost with the worker stands in each job's result. */
-    worker_run(run->plan, keeper_host(run->keeper), &lost, cmd->pool);
+    cmd_plan_run(cmd, &run->keeper, run->plan, &options);
     for (i = 0; i < run->plan->jobs->nelts; i++) {
         collect_one(run, i);
     }

@@ -350,7 +350,6 @@ static void run(cmd_t *cmd, apr_array_header_t *targets, int reason)
                                      * (apr_size_t)targets->nelts);
     keeper_options_t options = { 0 };
     keeper_t *keeper;
-    acme_err_t lost = { 0 };
     int i;
 
     for (i = 0; i < targets->nelts; i++) {
@@ -362,13 +361,8 @@ static void run(cmd_t *cmd, apr_array_header_t *targets, int reason)
             return;
         }
     }
-    options.plan = plan;
     options.jobs = jobs;
-    options.store = cmd->store;
-    options.schemas = cmd->schemas;
-    options.clock = cmd->clock;
-    keeper = keeper_make(&options, cmd->pool);
-    worker_run(plan, keeper_host(keeper), &lost, cmd->pool);
+    cmd_plan_run(cmd, &keeper, plan, &options);
     collect(cmd, keeper, targets);
 }
 
