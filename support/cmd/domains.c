@@ -18,6 +18,46 @@
  * asked. */
 #define FAILOVER_AFTER 10
 
+json_t *cmd_domain_named(cmd_t *cmd, const char *given)
+{
+    const char *name;
+    json_t *domain;
+
+    if (base_name_check(&name, given, 1, &cmd->err, cmd->pool)
+        != APR_SUCCESS) {
+        return NULL;
+    }
+    domain = cmd_domain_find(cmd, name);
+    if (!domain) {
+        base_err_set(&cmd->err, APR_ENOENT, BASE_EXIT_USAGE,
+                     "%s is not a managed domain: add \"ACMEDomain %s\" to "
+                     "httpd's configuration", name, name);
+    }
+    return domain;
+}
+
+apr_status_t cmd_domains_named(cmd_t *cmd, apr_array_header_t **pdomains)
+{
+    json_t *seen = base_json_own(json_object(), cmd->pool);
+    int i;
+
+    *pdomains = apr_array_make(cmd->pool, cmd->args->nelts + 1,
+                               sizeof(const json_t *));
+    for (i = 0; i < cmd->args->nelts; i++) {
+        const json_t *domain = cmd_domain_named(cmd,
+            APR_ARRAY_IDX(cmd->args, i, const char *));
+
+        if (!domain) {
+            return cmd->err.status;
+        }
+        if (!json_object_get(seen, cmd_domain_name(domain))) {
+            json_object_set_new(seen, cmd_domain_name(domain), json_true());
+            APR_ARRAY_PUSH(*pdomains, const json_t *) = domain;
+        }
+    }
+    return APR_SUCCESS;
+}
+
 const char *cmd_domain_name(const json_t *domain)
 {
     return json_string_value(json_object_get(domain, "name"));

@@ -57,6 +57,14 @@ base_exit_t cmd_exit_for(int failed, int all, const acme_err_t *first);
 /** The domain of cmd->config that holds name; NULL if none does. */
 json_t *cmd_domain_find(const cmd_t *cmd, const char *name);
 
+/** The domain that holds a name as somebody wrote it; NULL with cmd->err,
+ *  which says what to add to the configuration. */
+json_t *cmd_domain_named(cmd_t *cmd, const char *given);
+
+/** The domains of the names among the verb's arguments, of const json_t *,
+ *  each once: two names of one domain are one certificate. */
+apr_status_t cmd_domains_named(cmd_t *cmd, apr_array_header_t **pdomains);
+
 /** Member "name" of a domain. */
 const char *cmd_domain_name(const json_t *domain);
 

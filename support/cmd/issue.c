@@ -11,25 +11,6 @@
 
 #define CSR_MAX (64 * 1024)
 
-/** The domain of name, or a sentence what to add to the configuration. */
-static json_t *find_domain(cmd_t *cmd, const char *given)
-{
-    const char *name;
-    json_t *domain;
-
-    if (base_name_check(&name, given, 1, &cmd->err, cmd->pool)
-        != APR_SUCCESS) {
-        return NULL;
-    }
-    domain = cmd_domain_find(cmd, name);
-    if (!domain) {
-        base_err_set(&cmd->err, APR_ENOENT, BASE_EXIT_USAGE,
-                     "%s is not a managed domain: add \"ACMEDomain %s\" to "
-                     "httpd's configuration", name, name);
-    }
-    return domain;
-}
-
 /** A domain that no host serves gets its certificate when it is named, and
  *  the admin is told what happens to it. */
 static void note_unserved(cmd_t *cmd, const json_t *domain)
@@ -49,22 +30,17 @@ static apr_status_t issue_names(cmd_t *cmd, json_t *ledger)
 {
     apr_array_header_t *certificates = apr_array_make(cmd->pool, 8,
                                                       sizeof(void *));
-    json_t *seen = base_json_own(json_object(), cmd->pool);
+    apr_array_header_t *domains;
     int i;
 
-    for (i = 0; i < cmd->args->nelts; i++) {
-        json_t *domain = find_domain(cmd, APR_ARRAY_IDX(cmd->args, i,
-                                                        const char *));
+    if (cmd_domains_named(cmd, &domains) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    for (i = 0; i < domains->nelts; i++) {
+        const json_t *domain = APR_ARRAY_IDX(domains, i, const json_t *);
 
-        if (!domain) {
-            return cmd->err.status;
-        }
-        /* Two names of one domain are one certificate. */
-        if (!json_object_get(seen, cmd_domain_name(domain))) {
-            json_object_set_new(seen, cmd_domain_name(domain), json_true());
-            note_unserved(cmd, domain);
-            cmd_certificates_of(cmd, domain, ledger, certificates);
-        }
+        note_unserved(cmd, domain);
+        cmd_certificates_of(cmd, domain, ledger, certificates);
     }
     cmd_certificates_run(cmd, certificates, ledger);
     return APR_SUCCESS;
@@ -138,7 +114,8 @@ static apr_status_t issue_csr(cmd_t *cmd, json_t *ledger)
     if (read_csr(cmd, order) != APR_SUCCESS) {
         return cmd->err.status;
     }
-    domain = find_domain(cmd, APR_ARRAY_IDX(order->names, 0, const char *));
+    domain = cmd_domain_named(cmd, APR_ARRAY_IDX(order->names, 0,
+                                                 const char *));
     if (!domain || check_csr_names(cmd, domain, order->names)
                    != APR_SUCCESS) {
         return cmd->err.status;

@@ -38,24 +38,15 @@ void cmd_certificates_automatic(cmd_t *cmd, const json_t *ledger,
 static apr_status_t add_named(cmd_t *cmd, const json_t *ledger,
                               apr_array_header_t *certificates)
 {
-    json_t *seen = base_json_own(json_object(), cmd->pool);
-    json_t *domain;
+    apr_array_header_t *domains;
     int i;
 
-    for (i = 0; i < cmd->args->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(cmd->args, i, const char *);
-
-        domain = cmd_domain_find(cmd, name);
-        if (!domain) {
-            return base_err_set(&cmd->err, APR_ENOENT, BASE_EXIT_USAGE,
-                                "%s is not a managed domain: add "
-                                "\"ACMEDomain %s\" to httpd's configuration",
-                                name, name);
-        }
-        if (!json_object_get(seen, cmd_domain_name(domain))) {
-            json_object_set_new(seen, cmd_domain_name(domain), json_true());
-            cmd_certificates_of(cmd, domain, ledger, certificates);
-        }
+    if (cmd_domains_named(cmd, &domains) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    for (i = 0; i < domains->nelts; i++) {
+        cmd_certificates_of(cmd, APR_ARRAY_IDX(domains, i, const json_t *),
+                            ledger, certificates);
     }
     return APR_SUCCESS;
 }

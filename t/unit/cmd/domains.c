@@ -47,6 +47,36 @@ START_TEST(names_find_their_domain)
 }
 END_TEST
 
+/* Names among the arguments lead to their domains, each once, as they are
+ * written; a stranger is told what to add, one that is no name why. */
+START_TEST(arguments_name_their_domains)
+{
+    static const char *const names[] = {
+        "*.c.example", "B.example", "a.example"
+    };
+    apr_array_header_t *domains;
+    int i;
+
+    configure(apr_pstrcat(pool, domain_text("\"a.example\",\"b.example\"",
+                                            ""), ",",
+                          domain_text("\"*.c.example\"", ""), NULL), "");
+    for (i = 0; i < 3; i++) {
+        APR_ARRAY_PUSH(cmd->args, const char *) = names[i];
+    }
+    unit_ok(cmd_domains_named(cmd, &domains));
+    ck_assert_int_eq(domains->nelts, 2);
+    ck_assert_ptr_eq(APR_ARRAY_IDX(domains, 0, json_t *), domain(1));
+    ck_assert_ptr_eq(APR_ARRAY_IDX(domains, 1, json_t *), domain(0));
+    APR_ARRAY_PUSH(cmd->args, const char *) = "x.example";
+    ck_assert_int_eq(cmd_domains_named(cmd, &domains), APR_ENOENT);
+    ck_assert_ptr_nonnull(strstr(cmd->err.message,
+                                 "add \"ACMEDomain x.example\" to"));
+    base_err_clear(&cmd->err);
+    ck_assert_ptr_null(cmd_domain_named(cmd, "no name"));
+    ck_assert_int_ne(cmd->err.status, APR_SUCCESS);
+}
+END_TEST
+
 /* Without a domain no name is found. */
 START_TEST(no_domain_has_no_name)
 {
@@ -383,6 +413,7 @@ Suite *domains_suite(void)
     TCase *tc = desk_case(suite, "configuration", store_setup);
 
     tcase_add_test(tc, names_find_their_domain);
+    tcase_add_test(tc, arguments_name_their_domains);
     tcase_add_test(tc, no_domain_has_no_name);
     tcase_add_test(tc, strings_keep_their_order);
     tcase_add_test(tc, failures_lead_to_the_next_ca);
