@@ -201,8 +201,14 @@ $scene->config(domains => \@domains, text => $both)->start;
     # RFC 8555 11.1: an account's key certifies no name.
     my ($account) = glob $scene->store . '/accounts/*/key.pem';
     $make->('DNS:a.test', '-key', $account);
+    my $orders = sub {
+        return scalar(my @found = grep { $_->[1] eq '/order-plz' }
+                      $scene->ca->requests);
+    };
+    my $before = $orders->();
     $scene->refuses(['issue', '--csr', $csr], 1, qr/account's key/,
                     'a CSR with the key of the account');
+    is $orders->(), $before, 'no order was made for it';
     $make->('DNS:a.test,DNS:www.a.test');
     $scene->ends(['issue', '--csr', $csr], 0, 'and a good one again');
     $scene->store_ok('after CSRs');

@@ -56,6 +56,11 @@ apr_status_t keeper_sign(acme_host_t *host, const acme_sign_t *sign,
 apr_status_t keeper_csr(acme_host_t *host, int job, const char **pcsr,
                         acme_err_t *err, apr_pool_t *result_pool);
 
+/** Refuse a CSR from outside that is made with the account's key; success
+ *  where job has none. Source: RFC 8555 11.1. */
+apr_status_t keeper_csr_check(keeper_t *keeper, int job, acme_err_t *err,
+                              apr_pool_t *scratch_pool);
+
 /** acme_host_t.challenge_put: names of the plan, http-01. */
 apr_status_t keeper_challenge_put(acme_host_t *host, int job,
                                   const char *type,

@@ -63,6 +63,26 @@ static apr_status_t refuse_account_key(keeper_t *keeper, int ca,
     return rv;
 }
 
+apr_status_t keeper_csr_check(keeper_t *keeper, int job, acme_err_t *err,
+                              apr_pool_t *scratch_pool)
+{
+    const keeper_job_t *kj = &keeper->options.jobs[job];
+    apr_array_header_t *names;
+    unsigned char *der;
+    crypto_key_t *key;
+    apr_size_t len;
+    apr_status_t rv;
+
+    if (!kj->csr) {
+        return APR_SUCCESS;
+    }
+    rv = crypto_csr_read(&der, &len, &names, &key, kj->csr, kj->csr_len, err,
+                         scratch_pool);
+    return rv == APR_SUCCESS
+           ? refuse_account_key(keeper, keeper_job(keeper, job)->ca, key, err)
+           : rv;
+}
+
 apr_status_t keeper_csr(acme_host_t *host, int job, const char **pcsr,
                         acme_err_t *err, apr_pool_t *result_pool)
 {

@@ -72,6 +72,13 @@ static apr_status_t pick_key(keeper_t *keeper, const acme_sign_t *sign,
         return rv;
     }
     *pkey = account->key;
+    /* Before there is an order: nothing of it could be used. */
+    if (sign->job >= 0) {
+        rv = keeper_csr_check(keeper, sign->job, err, pool);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
     if (sign->signer == ACME_SIGN_ACCOUNT) {
         *pkid = account->url ? account->url
                              : keeper_ca(keeper, sign->ca)->account;

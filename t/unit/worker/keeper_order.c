@@ -101,11 +101,14 @@ START_TEST(given_csrs_are_passed_on)
 }
 END_TEST
 
-/* An account's key certifies no name. Source: RFC 8555 11.1. */
+/* An account's key certifies no name, and no order is made for it. Source:
+ * RFC 8555 11.1. */
 START_TEST(account_keys_are_not_certified)
 {
     signed_as(ACME_SIGN_NEW_ACCOUNT, 0, -1, NEW_ACCOUNT);
     give_csr(0, fix_key(account_evp(CA0), pool));
+    sign_fails(ACME_SIGN_ACCOUNT, 0, 0, CA0, APR_EINVAL,
+               "the CSR is made with the account's key");
     csr_fails(0, APR_EINVAL, "the CSR is made with the account's key");
 }
 END_TEST
