@@ -73,6 +73,7 @@ apr_array_header_t *acme_certificates_make(const acme_domain_t *domain,
                                  : apr_pstrcat(pconf, domain->name, "~", type,
                                                NULL);
         certificate->slot = LIVE_NO_SLOT;
+        certificate->status = LIVE_NO_SLOT;
         APR_ARRAY_PUSH(all, acme_certificate_t *) = certificate;
     }
     return all;
@@ -113,6 +114,8 @@ int acme_certificates_place(const live_t *live)
                 APR_ARRAY_IDX(domain->certificates, k, acme_certificate_t *);
 
             certificate->slot = live_parent_slot(live, certificate->id);
+            certificate->status = live_child_status_find(live,
+                                                         certificate->id);
             without += certificate->slot == LIVE_NO_SLOT
                 && acme_domain_user(domain) != NULL;
         }
@@ -414,6 +417,8 @@ static void startup_keep(swap_host_t *host, SSL_CTX *ctx)
         if (startup) {
             startup->leaf = SSL_CTX_get0_certificate(ctx);
             startup->key = key;
+            host_certificate(host, (int)(startup - host->startup))->leaf =
+                startup->leaf;
             SSL_CTX_get0_chain_certs(ctx, &startup->chain);
         }
         more = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT);

@@ -63,6 +63,7 @@ void *acme_server_conf_create(apr_pool_t *p, server_rec *s)
     conf->port_http = -1;
     conf->port_https = -1;
     conf->manager = -1;
+    conf->server_status = -1;
     conf->ssl_engine = -1;
     conf->certificate_file = -1;
     conf->stapling = -1;
@@ -179,6 +180,11 @@ int acme_manager_enabled(void)
 const apr_array_header_t *acme_notify_program(void)
 {
     return acme_server_conf(state->main_server)->notify;
+}
+
+int acme_server_status_enabled(void)
+{
+    return acme_server_conf(state->main_server)->server_status != 0;
 }
 
 /* ------------------------------------------------- getters of one domain */

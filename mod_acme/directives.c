@@ -200,15 +200,27 @@ static const char *set_port_map(cmd_parms *cmd, void *dir_conf,
     return fault;
 }
 
+/* A global directive that is on or off. */
+static const char *set_flag(cmd_parms *cmd, const char *args, int *pflag)
+{
+    static const char *const states[] = { "off", "on", NULL };
+    const char *fault = acme_place_global(cmd);
+
+    return fault ? fault : acme_word_choose(pflag, cmd, args, states,
+                                            "on or off");
+}
+
 static const char *set_manager(cmd_parms *cmd, void *dir_conf,
                                const char *args)
 {
-    static const char *const states[] = { "off", "on", NULL };
-    acme_server_conf_t *conf = acme_server_conf(cmd->server);
-    const char *fault = acme_place_global(cmd);
+    return set_flag(cmd, args, &acme_server_conf(cmd->server)->manager);
+}
 
-    return fault ? fault : acme_word_choose(&conf->manager, cmd, args, states,
-                                            "on or off");
+static const char *set_server_status(cmd_parms *cmd, void *dir_conf,
+                                     const char *args)
+{
+    return set_flag(cmd, args,
+                    &acme_server_conf(cmd->server)->server_status);
 }
 
 /* What a program's command line may have, bytes: more is no name and no
@@ -357,6 +369,8 @@ const command_rec acme_directives[] = {
     DIRECTIVE("ACMENotify", set_notify,
               "a program and its first arguments, run on events of "
               "certificates by an unprivileged user"),
+    DIRECTIVE("ACMEServerStatus", set_server_status,
+              "on (default): a section in mod_status's server-status; off"),
     DIRECTIVE("SSLEngine", shadow_engine, NULL),
     DIRECTIVE("SSLCertificateFile", shadow_certificate, NULL),
     DIRECTIVE("SSLUseStapling", shadow_stapling, NULL),

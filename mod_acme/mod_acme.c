@@ -6,7 +6,7 @@
  *   check_config   domains.c: errors end httpd -t and a start alike
  *   test_config    dump.c, with -D DUMP_ACME
  *   post_config    live segment, certificate files, the manager; then
- *                  mod_ssl's
+ *                  mod_ssl's; then what it has loaded, for status pages
  *
  * Certificate trouble never keeps httpd from starting: what post_config
  * cannot do is logged where it fails and the server starts without it.
@@ -53,6 +53,15 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog,
     return OK;
 }
 
+static int post_config_last(apr_pool_t *pconf, apr_pool_t *plog,
+                            apr_pool_t *ptemp, server_rec *s)
+{
+    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        acme_view_start(s, ptemp);
+    }
+    return OK;
+}
+
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const before_ssl[] = { "mod_ssl.c", NULL };
@@ -61,12 +70,16 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_post_config(post_config, NULL, before_ssl, APR_HOOK_MIDDLE);
+    ap_hook_post_config(post_config_last, before_ssl, NULL, APR_HOOK_LAST);
     acme_http01_register(p);
     acme_tlsalpn01_register(p);
     acme_cert_files_register(p);
     acme_cert_swap_register(p);
     acme_staple_register(p);
     acme_manager_register(p);
+    acme_status_register(p);
+    acme_status_json_register(p);
+    acme_metrics_register(p);
 }
 
 AP_DECLARE_MODULE(acme) = {

@@ -94,8 +94,12 @@ typedef struct acme_certificate_t {
     const char *key_type;        /**< "P-256", ... */
     uint32_t slot;               /**< in the live segment; LIVE_NO_SLOT:
                                       nobody serves it */
+    uint32_t status;             /**< in the live segment; LIVE_NO_SLOT:
+                                      pages know nothing of it */
     uint64_t loaded;             /**< the store's generation of it that
                                       mod_ssl was given; 0: none */
+    const X509 *leaf;            /**< as mod_ssl loaded it, of its SSL_CTX;
+                                      NULL: none */
     const acme_staple_t *staple; /**< about that one; NULL: none */
     acme_cached_t cached;        /**< this process's; by cert_cache.h */
 } acme_certificate_t;
@@ -136,6 +140,8 @@ typedef struct acme_server_conf_t {
     int manager;                 /**< ACMEManager; -1: unset, else 0 or 1 */
     apr_array_header_t *notify;  /**< ACMENotify: program, arguments; NULL:
                                       unset */
+    int server_status;           /**< ACMEServerStatus; -1: unset, else 0 or
+                                      1 */
     int ssl_engine;              /**< SSLEngine; -1: unset, else 0 or 1 */
     int certificate_file;        /**< SSLCertificateFile; -1: unset, else 1 */
     int stapling;                /**< SSLUseStapling; -1: unset, else 0 or 1 */
@@ -215,6 +221,9 @@ int acme_manager_enabled(void);
 
 /** ACMENotify: an absolute path and arguments, of const char *; NULL: none. */
 const apr_array_header_t *acme_notify_program(void);
+
+/** 1 if server-status is to show certificates. */
+int acme_server_status_enabled(void);
 
 /** Directory URLs in order of fail-over, of const char *; not empty. */
 const apr_array_header_t *acme_domain_ca(const acme_domain_t *domain);
@@ -371,6 +380,21 @@ void acme_manager_start(server_rec *s, apr_pool_t *pconf);
 
 /** Register the hook that starts it again after a crash. */
 void acme_manager_register(apr_pool_t *p);
+
+/* ----------------- view.c, status.c, status_json.c, metrics.c: being seen */
+
+/** Tell the live segment what this start has loaded. Called in post_config,
+ *  second pass only, after mod_ssl's. What fails is logged. */
+void acme_view_start(server_rec *s, apr_pool_t *ptemp);
+
+/** Register the section in server-status. */
+void acme_status_register(apr_pool_t *p);
+
+/** Register the handler acme-status. */
+void acme_status_json_register(apr_pool_t *p);
+
+/** Register the handler acme-metrics. */
+void acme_metrics_register(apr_pool_t *p);
 
 /* ---------------------------------------- http01.c, cert_files.c: hooks */
 

@@ -276,6 +276,12 @@ bad "ACMEManager $_\n", qr/ACMEManager: .*write on or off/, "manager $_"
     for 'yes', '1', '""', 'on off';
 bad "ACMEManager\n", qr/a value is missing/, 'manager';
 
+# So is the section in server-status.
+good "ACMEServerStatus $_\n", "server status $_" for 'on', 'Off';
+bad "ACMEServerStatus $_\n", qr/ACMEServerStatus: .*write on or off/,
+    "server status $_" for 'yes', '""', 'on off';
+bad "ACMEServerStatus\n", qr/a value is missing/, 'server status';
+
 # The program for events: a path that may be relative to ServerRoot, and its
 # first arguments. Nobody but root may be able to change it.
 {
@@ -438,7 +444,7 @@ bad "<ACMEDomain a.example.org localhost>\n</ACMEDomain>\n",
 {
     my %line = (
         ACMEStoreDir => 'store', ACMEPortMap => 'http:1',
-        ACMEManager => 'off',
+        ACMEManager => 'off', ACMEServerStatus => 'off',
         ACMECertificateAuthority => 'google', ACMEAgreement => 'accepted',
         ACMECACertificateFile => 'roots.pem', ACMEContact => 'none',
         ACMEChallenges => 'http-01', ACMEPrivateKeys => 'P-256',
@@ -455,13 +461,14 @@ bad "<ACMEDomain a.example.org localhost>\n</ACMEDomain>\n",
             . "</VirtualHost>\n", qr/$name not allowed in <If> context/,
             "$name in <If>", line => 3;
     }
-    for my $name (qw(ACMEStoreDir ACMEPortMap ACMEManager)) {
+    for my $name (qw(ACMEStoreDir ACMEPortMap ACMEManager
+                     ACMEServerStatus)) {
         bad "<ACMEDomain a.example.org>\n$name $line{$name}\n</ACMEDomain>\n",
             qr/$name is a setting of the whole server/, "$name in a domain",
             line => 2;
     }
     for my $name (sort keys %line) {
-        next if $name =~ /StoreDir|PortMap|Manager/;
+        next if $name =~ /StoreDir|PortMap|Manager|ServerStatus/;
         good "<ACMEDomain a.example.org>\n$name $line{$name}\n"
             . "</ACMEDomain>\n$host", "$name in a domain";
     }
