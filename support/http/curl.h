@@ -53,6 +53,7 @@ struct transfer_t {
     apr_time_t quiet;             /**< mono; since when nothing has come */
     int moved;                    /**< 1: something has come meanwhile */
     int nudged;                   /**< 1: it was told to look by itself */
+    int doubted;                  /**< 1: its connection may be dead */
     http_done_fn *done;
     void *baton;
 
@@ -103,7 +104,8 @@ CURLcode http_transfer_submit(transfer_t *t, const http_request_t *request,
 int http_transfer_end(transfer_t *t, CURLcode code);
 
 /** Let transfers that have been quiet for long look for input, whether the
- *  socket has any or not. @param now mono */
+ *  socket has any or not; doubt the connection of those that find none.
+ *  @param now mono */
 void http_transfers_watch(curl_transport_t *owner, apr_time_t now);
 
 /** Free every transfer of owner, in flight or not. */

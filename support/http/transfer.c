@@ -11,8 +11,10 @@
 
 #include <apr_strings.h>
 
-/** A silence: this part of the total timeout without a byte. */
+/** A silence: this part of the total timeout without a byte; after the other
+ *  the connection is in doubt. */
 #define SILENCE_PART 20
+#define DOUBT_PART 2
 
 transfer_t *http_transfer_take(curl_transport_t *owner)
 {
@@ -189,6 +191,20 @@ static CURLcode set_headers(transfer_t *t, const http_request_t *request)
     return rv;
 }
 
+/** 1 if a request is on a connection that may be dead: then the next one
+ *  takes another. */
+static int in_doubt(const curl_transport_t *self)
+{
+    const transfer_t *t;
+
+    for (t = self->all; t; t = t->next) {
+        if (t->pool && t->doubted) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /** Put the transfer on its way to t->url. */
 static CURLcode transfer_start(transfer_t *t)
 {
@@ -199,12 +215,14 @@ static CURLcode transfer_start(transfer_t *t)
     t->quiet = now;
     t->moved = 0;
     t->nudged = 0;
+    t->doubted = 0;
     http_reply_restart(t);
     t->reason[0] = '\0';
     SET(CURLOPT_URL, t->url);
     /* "sent byte for byte": no squeezing of dot segments. */
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_TIMEOUT_MS, http_curl_ms(t->deadline - now));
+    SET(CURLOPT_FRESH_CONNECT, (long)in_doubt(self));
     if (rv == CURLE_OK
         && curl_multi_add_handle(self->multi, t->easy) != CURLM_OK) {
         rv = CURLE_OUT_OF_MEMORY;
@@ -328,25 +346,6 @@ static int transfer_arrived(transfer_t *t, CURLcode code, acme_err_t *err)
     return 1;
 }
 
-int http_transfer_end(transfer_t *t, CURLcode code)
-{
-    http_done_fn *done = t->done;
-    void *baton = t->baton;
-    const http_response_t *response;
-    acme_err_t err;
-
-    base_err_clear(&err);
-    curl_multi_remove_handle(t->owner->multi, t->easy);
-    if (!transfer_arrived(t, code, &err)) {
-        return 0;
-    }
-    response = err.status == APR_SUCCESS ? t->response : NULL;
-    /* From here on the transfer may serve a request that done submits. */
-    transfer_release(t);
-    done(baton, response, &err);
-    return 1;
-}
-
 /*
  * The end of a pause makes libcurl read, and write what it has kept back,
  * without asking the socket; CURLOPT_LOW_SPEED_TIME begins anew. Neither
@@ -364,6 +363,51 @@ static void transfer_nudge(transfer_t *t)
 }
 
 /*
+ * An HTTP/2 connection whose way is lost (a router forgot it) looks alive
+ * for ever: a request that fails on it would be tried again on it. What it
+ * carries is told not to leave it behind; libcurl closes it with the last.
+ */
+static void transfer_doubt(transfer_t *t)
+{
+    t->doubted = 1;
+    (void)curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
+/** One has been given up: so may be the connection of all that are quiet. */
+static void doubt_all(curl_transport_t *owner)
+{
+    transfer_t *t;
+
+    for (t = owner->all; t; t = t->next) {
+        if (t->pool && t->nudged) {
+            transfer_doubt(t);
+        }
+    }
+}
+
+int http_transfer_end(transfer_t *t, CURLcode code)
+{
+    http_done_fn *done = t->done;
+    void *baton = t->baton;
+    const http_response_t *response;
+    acme_err_t err;
+
+    base_err_clear(&err);
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        doubt_all(t->owner);
+    }
+    curl_multi_remove_handle(t->owner->multi, t->easy);
+    if (!transfer_arrived(t, code, &err)) {
+        return 0;
+    }
+    response = err.status == APR_SUCCESS ? t->response : NULL;
+    /* From here on the transfer may serve a request that done submits. */
+    transfer_release(t);
+    done(baton, response, &err);
+    return 1;
+}
+
+/*
  * libcurl can have read the end of one reply together with the beginning of
  * others, and then forget these: 7.88 does when that reply is longer than
  * its buffer. Nothing more comes for them, so nothing wakes them, and every
@@ -372,7 +416,7 @@ static void transfer_nudge(transfer_t *t)
  */
 void http_transfers_watch(curl_transport_t *owner, apr_time_t now)
 {
-    apr_interval_time_t most = owner->options.total_timeout / SILENCE_PART;
+    apr_interval_time_t total = owner->options.total_timeout;
     transfer_t *t;
 
     for (t = owner->all; t; t = t->next) {
@@ -384,9 +428,12 @@ void http_transfers_watch(curl_transport_t *owner, apr_time_t now)
             t->nudged = 0;
             t->quiet = now;
         }
-        else if (!t->nudged && now - t->quiet >= most) {
+        else if (!t->nudged && now - t->quiet >= total / SILENCE_PART) {
             t->nudged = 1;
             transfer_nudge(t);
+        }
+        else if (!t->doubted && now - t->quiet >= total / DOUBT_PART) {
+            transfer_doubt(t);
         }
     }
 }

@@ -317,6 +317,59 @@ START_TEST(answers_are_not_forgotten)
 }
 END_TEST
 
+/* A connection on which nothing comes any more is not used again: who tries
+ * once more gets another one, and the requests after that share it. */
+START_TEST(dead_connection_is_left)
+{
+    rig_options_t options = { .serve = rig_serve_h2_second, .h2 = 1 };
+    rig_server_t *server = rig_server(&options, pool);
+    http_request_t request = rig_request(server, "/", pool);
+    http_transport_t *transport = rig_transport(4000, pool);
+    rig_reply_t reply[3];
+    int i;
+
+    memset(reply, 0, sizeof(reply));
+    for (i = 0; i < 3; i++) {
+        unit_ok(transport->submit(transport, &request, rig_done, &reply[i],
+                                  &err, pool));
+    }
+    for (i = 0; i < 3; i++) {
+        rig_wait(transport, &reply[i]);
+        ck_assert_ptr_null(reply[i].response);
+        ck_assert_int_eq(reply[i].err.status, APR_TIMEUP);
+    }
+    for (i = 0; i < 3; i++) {
+        rig_send(&reply[i], transport, &request, pool);
+        ck_assert_msg(reply[i].response != NULL, "%s", reply[i].err.message);
+    }
+    ck_assert_int_eq(server->counts->connections, 2);
+}
+END_TEST
+
+/* As long as something waits on such a connection, others avoid it. */
+START_TEST(doubtful_connection_is_avoided)
+{
+    rig_options_t options = { .serve = rig_serve_h2_second, .h2 = 1 };
+    rig_server_t *server = rig_server(&options, pool);
+    http_request_t request = rig_request(server, "/", pool);
+    http_transport_t *transport = rig_transport(6000, pool);
+    base_clock_t *clock = base_clock_system();
+    rig_reply_t reply[2];
+
+    memset(reply, 0, sizeof(reply));
+    unit_ok(transport->submit(transport, &request, rig_done, &reply[0], &err,
+                              pool));
+    unit_ok(transport->wait(transport, clock->mono(clock)
+                            + 3500 * 1000, &err));
+    ck_assert_int_eq(reply[0].done, 0);
+    rig_send(&reply[1], transport, &request, pool);
+    ck_assert_msg(reply[1].response != NULL, "%s", reply[1].err.message);
+    ck_assert_int_eq(server->counts->connections, 2);
+    rig_wait(transport, &reply[0]);
+    ck_assert_int_eq(reply[0].err.status, APR_TIMEUP);
+}
+END_TEST
+
 Suite *curl_suite(void)
 {
     Suite *suite = suite_create("http/curl");
@@ -334,5 +387,7 @@ Suite *curl_suite(void)
     tcase_add_test(tc, elapsed_is_the_answer_time);
     tcase_add_test(tc, elapsed_on_a_reused_connection);
     tcase_add_test(tc, answers_are_not_forgotten);
+    tcase_add_test(tc, dead_connection_is_left);
+    tcase_add_test(tc, doubtful_connection_is_avoided);
     return suite;
 }

@@ -456,6 +456,18 @@ void rig_serve_h2(rig_conn_t *conn)
     h2_speak(conn, hold_and_answer);
 }
 
+static void say_nothing(rig_conn_t *conn, unsigned int stream)
+{
+    (void)conn;
+    (void)stream;
+}
+
+void rig_serve_h2_second(rig_conn_t *conn)
+{
+    h2_speak(conn, conn->counts->connections == 1 ? say_nothing
+                                                  : hold_and_answer);
+}
+
 /** A frame of len zeros at out. @return how long it is */
 static int zeros_frame(char *out, int flags, unsigned int stream, int len)
 {

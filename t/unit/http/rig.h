@@ -75,6 +75,8 @@ void rig_serve_reply(rig_conn_t *conn);
 /** Speak HTTP/2; the first conn->hold streams are answered together, each
  *  answer begins late_ms milliseconds late. */
 void rig_serve_h2(rig_conn_t *conn);
+/** The same; but on the first connection nothing is ever answered. */
+void rig_serve_h2_second(rig_conn_t *conn);
 /** Speak HTTP/2; at the third request the second and third are answered (17000
  *  bytes, 5 bytes) at once, at the fourth the first and that one. */
 void rig_serve_h2_burst(rig_conn_t *conn);
