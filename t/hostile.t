@@ -180,10 +180,10 @@ my @slow = (
      'rateLimited', 'soon', headers => ['Retry-After' => '9' x 40]), 75,
      qr/soon/, 30],
 );
-# A stall behind the directory is tried again too, and takes minutes.
+# A stall behind the directory is tried once more, and takes minutes.
 push @slow, map {
     ["$_->[0] that stalls", $_->[0], bytes(stall => $_->[1]), 75, $stalled,
-     280]
+     130]
 } [newNonce => 20], [newOrder => 300], [certificate => 900]
     if $ENV{ACME_LONG_TESTS};
 

@@ -38,6 +38,8 @@ typedef struct acme_order_t acme_order_t;
 #define ACME_BAD_NONCES_MAX   30
 /** Back-off after trouble: 1, 2, 4 s. */
 #define ACME_RETRIES_MAX      3
+/** Tries again of a request whose time ran out, on another connection. */
+#define ACME_TIMEOUTS_MAX     1
 /** Waits for Retry-After of one request. */
 #define ACME_WAITS_MAX        10
 /** What the CA gets for its own work before the first look. */
@@ -169,6 +171,7 @@ struct acme_request_t {
     acme_timer_t timer;
     int bad_nonces;           /**< in a row */
     int retries;
+    int timeouts;             /**< of those, after its time ran out */
     int waits;
     char nonce[ACME_NONCE_LEN_MAX + 1];  /**< for this attempt; or "" */
 

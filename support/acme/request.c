@@ -343,6 +343,16 @@ static void wait_retry_after(acme_request_t *request)
     }
 }
 
+/* A CA that takes a request and says nothing had all the time there is for
+ * one, and then once more on another connection, should the way have been
+ * lost. More of it would only keep people waiting: what follows is the next
+ * run. */
+static int is_silent(acme_request_t *request)
+{
+    return APR_STATUS_IS_TIMEUP(request->err.status)
+           && request->timeouts++ >= ACME_TIMEOUTS_MAX;
+}
+
 /* No reply. A CA that never replied in this run is down (or its address
  * wrong): every job learns that at once instead of trying for itself. */
 static void trouble(acme_request_t *request)
@@ -356,7 +366,7 @@ static void trouble(acme_request_t *request)
         server->directory_state = ACME_SHARED_FAILED;
         server->directory_err = request->err;
     }
-    if (server->contacted && passes) {
+    if (server->contacted && passes && !is_silent(request)) {
         back_off(request);
     }
     else {

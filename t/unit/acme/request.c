@@ -85,6 +85,26 @@ START_TEST(connection_stays_broken)
 }
 END_TEST
 
+/* A request whose time ran out is sent once more, since another connection
+ * may find the way; silence there ends it. */
+START_TEST(time_runs_out)
+{
+    rig_rule_t rules[] = { { .to = 1, .down = 1, .timeup = 1 }, { 0 } };
+    rig_t *rig = rig_make(pool);
+
+    rig_known(rig);
+    at_step(&rules[0], _i);
+    rig_ok(rig_order_rules(rig, "a.example", rules));
+    rules[0].to = 0;
+    rig = rig_make(pool);
+    rig_known(rig);
+    rig_fails(rig_order_rules(rig, "a.example", rules), BASE_EXIT_BUSY,
+              "cannot connect");
+    ck_assert_int_eq(rig_count(rig, steps[_i]), 2);
+    ck_assert_int_eq(rig->forgets, 0);
+}
+END_TEST
+
 /* A CA that cannot be reached at all is not waited for: not with a cached
  * directory, not without, and not once for each of many orders. */
 START_TEST(unreachable_from_the_start)
@@ -373,6 +393,7 @@ Suite *request_suite(void)
     tcase_add_loop_test(tc, server_trouble_stays, 0, STEPS);
     tcase_add_loop_test(tc, connection_breaks, 1, STEPS);
     tcase_add_loop_test(tc, connection_stays_broken, 1, STEPS);
+    tcase_add_loop_test(tc, time_runs_out, 1, STEPS);
     tcase_add_loop_test(tc, unreachable_from_the_start, 0, 2);
     tcase_add_test(tc, untrusted);
     tcase_add_loop_test(tc, short_retry_after, 0, STEPS);

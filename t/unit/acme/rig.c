@@ -473,7 +473,8 @@ static apr_status_t rig_submit(http_transport_t *transport,
     reply.done = done;
     reply.baton = baton;
     if (rule && (rule->down || rule->untrusted)) {
-        base_err_set(&reply.err, APR_ECONNREFUSED, rule->down
+        base_err_set(&reply.err, rule->timeup ? APR_TIMEUP
+                     : APR_ECONNREFUSED, rule->down
                      ? BASE_EXIT_BUSY : BASE_EXIT_FAILED, rule->down
                      ? "cannot connect" : "its certificate is not trusted");
     }

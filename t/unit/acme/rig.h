@@ -36,6 +36,7 @@ typedef struct rig_rule_t {
     int down;                  /**< cannot be reached */
     int untrusted;             /**< shows an untrusted certificate */
     int silent;                /**< never answers */
+    int timeup;                /**< with down: because its time ran out */
 } rig_rule_t;
 
 /** An order at the CA. */
