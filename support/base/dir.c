@@ -95,10 +95,22 @@ static apr_status_t dir_finish(int fd, const char *path, int mode,
     return rv;
 }
 
+/* mkdir(2) of what its owner can open, whatever the umask. */
+static int dir_new(const char *path, int mode)
+{
+    mode_t mask = umask(0077);
+    int made = mkdir(path, (mode_t)mode & 0700) == 0;
+    int error = errno;
+
+    umask(mask);
+    errno = error;
+    return made;
+}
+
 apr_status_t base_dir_make(const char *path, int mode, acme_err_t *err,
                            apr_pool_t *scratch_pool)
 {
-    int made = mkdir(path, (mode_t)mode & 0700) == 0, fd;
+    int made = dir_new(path, mode), fd;
     apr_status_t rv;
 
     if (!made && errno != EEXIST) {
