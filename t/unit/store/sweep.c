@@ -153,15 +153,27 @@ START_TEST(open_order_stays)
 }
 END_TEST
 
-/* Strange things in the store do not stop a writer. */
+/* Strange things in the store do not stop a writer, who says what they
+ * are. */
 START_TEST(strangers_do_not_matter)
 {
+    const char *log = apr_pstrcat(pool, temp_dir, "/log", NULL);
+    apr_size_t len;
+    char *text;
+
+    unit_ok(base_log_open(apr_pstrcat(pool, "file:", log, NULL),
+                          BASE_LOG_WARN, &err, pool));
     put_folder("orders");
     put("orders/file", "x");
     put("domains", "a file\n");
     lock_after("killed\n");
     ck_assert(exists(in_store("orders/file")));
     unit_ok(base_file_remove(in_store("domains"), &err, pool));
+    unit_ok(base_file_read(&text, &len, log, 4096, &err, pool));
+    ck_assert_ptr_nonnull(strstr(text, "while clearing up: cannot list the "
+                                 "directory "));
+    ck_assert_ptr_nonnull(strstr(text, "/domains: Not a directory"));
+    ck_assert_ptr_nonnull(strstr(text, "/orders/file: Not a directory"));
 }
 END_TEST
 
