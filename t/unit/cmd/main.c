@@ -9,6 +9,10 @@ Suite *ladder_suite(void);
 Suite *state_suite(void);
 Suite *orders_suite(void);
 Suite *account_suite(void);
+Suite *certificates_suite(void);
+Suite *config_suite(void);
+Suite *issue_suite(void);
+Suite *renew_suite(void);
 Suite *report_suite(void);
 Suite *revoke_suite(void);
 
@@ -17,7 +21,9 @@ int main(void)
     Suite *suites[] = { options_suite(), context_suite(), domains_suite(),
                         ladder_suite(), state_suite(), orders_suite(),
                         account_suite(), report_suite(), revoke_suite(),
-                        notify_suite(), NULL };
+                        notify_suite(), certificates_suite(),
+                        config_suite(), issue_suite(), renew_suite(),
+                        NULL };
 
     return unit_run(suites);
 }
