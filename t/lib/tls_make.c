@@ -127,26 +127,41 @@ static int leaf_write(const char *name, const char *dir,
     return ok;
 }
 
+/* One for each line of the input. @return 0: one could not be made */
+static int leaves_write(const authority_t *issuer)
+{
+    char name[256], dir[1024];
+
+    while (scanf("%255s %1023s", name, dir) == 2) {
+        if (!leaf_write(name, dir, issuer)) {
+            fprintf(stderr, "tls_make: cannot make one for %s\n", name);
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void authority_free(authority_t *authority)
+{
+    X509_free(authority->cert);
+    EVP_PKEY_free(authority->key);
+}
+
 int main(int argc, char **argv)
 {
-    authority_t root, intermediate;
-    char name[256], dir[1024];
+    authority_t root = { NULL, NULL }, intermediate = { NULL, NULL };
+    int ok;
 
     umask(077);
     if (argc != 2) {
         fprintf(stderr, "usage: tls_make ROOT, with NAME DIRECTORY a line\n");
         return 2;
     }
-    if (!authority_make(&root, "Bench Root", NULL)
-        || !authority_make(&intermediate, "Bench CA", &root)
-        || !file_write("", argv[1], root.cert, NULL, NULL)) {
-        return 1;
-    }
-    while (scanf("%255s %1023s", name, dir) == 2) {
-        if (!leaf_write(name, dir, &intermediate)) {
-            fprintf(stderr, "tls_make: cannot make one for %s\n", name);
-            return 1;
-        }
-    }
-    return 0;
+    ok = authority_make(&root, "Bench Root", NULL)
+        && authority_make(&intermediate, "Bench CA", &root)
+        && file_write("", argv[1], root.cert, NULL, NULL)
+        && leaves_write(&intermediate);
+    authority_free(&intermediate);
+    authority_free(&root);
+    return ok ? 0 : 1;
 }
