@@ -17,7 +17,7 @@ use ACME::Rig;
 # Those that drive most of the module and of the helper.
 my @TESTS = grep { -e "$FindBin::Bin/$_" }
     qw(config.t dump.t http01.t serving.t demo.t issue.t renew.t revoke.t
-       badinput.t status.t);
+       badinput.t status.t swap.t);
 
 ACME::Rig::skip_unless_able();
 my $build = $ENV{ACME_SANITIZED} // "$ACME::Rig::TOP/build/sanitized";
