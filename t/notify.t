@@ -30,6 +30,7 @@ my $program = <<'END' =~ s/TOLD/$told/gr =~ s/HOOK/$hook/gr;
 use strict;
 use warnings;
 use JSON::PP ();
+use Time::HiRes ();
 my ($id, $groups) = ($>, "$)");
 open my $out, '>>', 'TOLD/events' or die "events: $!";
 my @open = map { m{(\d+)$} ? $1 : () } glob '/proc/self/fd/*';
@@ -59,6 +60,11 @@ if ($mode eq 'hang') {
     close $pids;
     rename 'TOLD/pids.new', 'TOLD/pids' if $pid;
     sleep 100;
+}
+if ($mode eq 'slow') {
+    select undef, undef, undef, 1;
+    open my $end, '>', 'TOLD/end';
+    print {$end} Time::HiRes::time();
 }
 if ($mode eq 'wait') {
     open my $ready, '>', 'TOLD/ready';
@@ -184,6 +190,24 @@ sub in_order
     told_ok(['renewing b.test', 'challenge-setup b.test b.test',
              'challenge-teardown b.test b.test', 'renewed b.test',
              'installed b.test'], 'all is told when acmectl returns');
+}
+
+# The CA is told of a challenge when the program has ended: not before would
+# it be let through a firewall.
+{
+    set_mode('slow', 'challenge-setup');
+    $rig->write_file($httpd->root . '/logs/error_log', '');
+    $scene->ends(['renew', '--force', 'b.test'], 0, 'a slow set-up');
+    my $end = ACME::Rig->read_file("$told/end");
+    my ($h, $m, $s) = $httpd->error_log
+        =~ /(\d\d):(\d\d):(\d\d\.\d+) \d+\].*ACME0202: answered/;
+    my @end = localtime $end;
+    my $after = ($h * 60 + $m) * 60 + $s
+        - (($end[2] * 60 + $end[1]) * 60 + $end[0] + $end - int $end);
+    $after += 86_400 if $after < -43_200;
+    cmp_ok $after, '>=', 0, 'is waited for, then the CA looks';
+    cmp_ok $after, '<', 10, 'at once';
+    set_mode('');
 }
 
 # A dry run is a trial: only its challenges are real.
