@@ -172,7 +172,6 @@ START_TEST(challenges)
                             == APR_EAGAIN; i++) {
         apr_sleep(10000);
     }
-    ck_assert_int_gt(i, 0);
     ck_assert_int_lt(i, 1000);
     while (cmd_notify_setup(cmd, setups, &of, 3, "tls-alpn-01", "A.example")
            == APR_EAGAIN) {

@@ -46,7 +46,7 @@ START_TEST(strikes)
 {
     int i;
 
-    begin(script("hook", TELL "; exec sleep 50"), LIMIT / 3);
+    begin(script("hook", TELL "; exec sleep 50"), LIMIT);
     for (i = 0; i < 10; i++) {
         tell(NOTIFY_RENEWED, "a.example", 0);
     }

@@ -6,7 +6,7 @@ START_TEST(waits)
 {
     unsigned int ticket;
 
-    begin(script("hook", "sleep 0.2; echo done >$D/told"), NOTIFY_LIMIT);
+    begin(script("hook", "sleep 1; echo done >$D/told"), NOTIFY_LIMIT);
     ticket = tell(NOTIFY_CHALLENGE_SETUP, "a.example", 1);
     ck_assert_uint_gt(ticket, 0);
     ck_assert_int_eq(notify_waits(notify, ticket), 1);
