@@ -9,7 +9,10 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use JSON::PP ();
+use POSIX qw(strftime);
 use Test::More;
+use Time::Local qw(timegm);
 
 use ACME::Rig;
 use ACME::Rig::Responder;
@@ -204,5 +207,279 @@ sub no_noise
         'which is logged');
     no_noise($scene);
 }
+
+# ------------------------------------------------------ acmectl fetches
+
+# The ledger's entry about a response, perhaps changed.
+sub entry
+{
+    my ($scene, $id, %change) = @_;
+    my $file = $scene->store . '/ledger.json';
+    my $json = JSON::PP->new->canonical->pretty;
+    my $ledger = $json->decode(ACME::Rig->read_file($file));
+    my $entry = $ledger->{staples}{$id} // {};
+
+    if (%change) {
+        %$entry = (%$entry, %change);
+        $rig->write_file($file, $json->encode($ledger), 0600);
+    }
+    return $entry;
+}
+
+sub rfc3339
+{
+    my ($seconds) = @_;
+
+    return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + $seconds));
+}
+
+sub seconds_until
+{
+    my ($text) = @_;
+    my ($y, $m, $d, @clock) = ($text // '') =~ /(\d+)/g;
+
+    return defined $y ? timegm($clock[2], $clock[1], $clock[0], $d, $m - 1,
+                               $y) - time : 'never';
+}
+
+# The same processes serve.
+sub no_reload
+{
+    my ($scene, $before, $what) = @_;
+    my $now = $scene->served_now;
+
+    is "$now->{pid} $now->{restarts}", "$before->{pid} $before->{restarts}",
+        $what;
+    return;
+}
+
+# What every MPM does.
+sub basics
+{
+    my ($mpm) = @_;
+    my $scene = scene($mpm);
+    my $httpd = $scene->httpd;
+
+    $scene->config(text => stapling_hosts($scene, '', 'a.test')
+        . "<ACMEDomain m.test>\n    ACMEMustStaple on\n</ACMEDomain>\n"
+        . $scene->host('m.test'))->start;
+    my $before = $scene->served_now;
+
+    # A host that starts without a certificate staples from the handshake on
+    # in which it has one, with SSLUseStapling, and where the certificate
+    # says that it must be stapled, without.
+    $scene->ends(['issue', 'a.test', 'm.test'], 0, "$mpm: issued");
+    stapled($scene, 'a.test', "$mpm: TLS 1.2", tls => 2);
+    stapled($scene, 'a.test', "$mpm: TLS 1.3", tls => 3);
+    stapled($scene, 'm.test', "$mpm: must-staple");
+    like($rig->openssl('x509', '-noout', '-text', '-in',
+        $scene->file('m.test', 'cert.pem')), qr/TLS Feature:\s+status_request/,
+        "$mpm: it says so");
+    is curl($scene, $_), 0, "$mpm: a client that verifies: $_"
+        for 'a.test', 'm.test';
+
+    # So it does after a swap: about the new one.
+    my $old = stored_serial($scene, 'a.test');
+    $scene->ends(['renew', '--force', 'a.test', 'm.test'], 0,
+                 "$mpm: renewed");
+    isnt stored_serial($scene, 'a.test'), $old, "$mpm: another certificate";
+    stapled($scene, $_, "$mpm: $_ after the swap") for 'a.test', 'm.test';
+    no_reload($scene, $before, "$mpm: no reload");
+
+    # And at once after a restart, when nobody has asked again.
+    my $asked = () = $ocsp->requests;
+    $httpd->graceful;
+    stapled($scene, $_, "$mpm: $_ after a restart") for 'a.test', 'm.test';
+    is scalar(() = $ocsp->requests), $asked, "$mpm: nobody was asked";
+    no_noise($scene);
+    $scene->store_ok($mpm);
+    return $scene;
+}
+
+$ocsp->start;
+my $scene = basics('event');
+my $httpd = $scene->httpd;
+
+# A responder is asked as RFC 6960 says, once a certificate.
+is_deeply [map { "$_->{method} $_->{path} $_->{type}" } $ocsp->requests],
+    [('POST /ocsp application/ocsp-request') x 4], 'the requests';
+
+# The next response is fetched when half of this one is over, or a little
+# before; until then nobody is asked.
+{
+    my $wait = seconds_until(entry($scene, 'a.test')->{next_try});
+    my $asked = () = $ocsp->requests;
+
+    cmp_ok $wait, '>', 26 * 60 - 30, 'not long before half is over';
+    cmp_ok $wait, '<=', 30 * 60, 'not after';
+    $scene->ends(['renew'], 0, 'nothing is due');
+    is scalar(() = $ocsp->requests), $asked, 'so nobody is asked';
+    my $r = $scene->ends(['certificates'], 0, 'the list');
+    my ($c) = grep { $_->{name} eq 'a.test' } @{$r->{json}{certificates}};
+    is $c->{staple}{next_try}, entry($scene, 'a.test')->{next_try},
+        'tells when';
+}
+
+# Whatever a responder says or does: the last good response stays, and there
+# is a time to try again. The command does not fail.
+sub fails
+{
+    my ($set, $pattern, $what) = @_;
+    my $kept = ACME::Rig->read_file($scene->file('a.test', 'ocsp.der'));
+
+    $ocsp->set(mode => 'good', signer => 'issuer', minutes => 60, %$set);
+    entry($scene, 'a.test', next_try => rfc3339(-1), failures => 0);
+    my $r = $scene->ends(['renew', 'a.test'], 0, "$what: renew");
+    like $r->{json}{notes}[0] // '',
+        qr/^a\.test: no new OCSP response, .*$pattern/, "$what: told";
+    my $entry = entry($scene, 'a.test');
+    is $entry->{failures}, 1, "$what: counted";
+    cmp_ok seconds_until($entry->{next_try}), '>', 40, "$what: tried later";
+    ok(ACME::Rig->read_file($scene->file('a.test', 'ocsp.der')) eq $kept,
+        "$what: the last response is kept");
+    stapled($scene, 'a.test', "$what: and stapled");
+    return;
+}
+
+fails({ mode => 'garbage' }, qr/is no OCSP response/, 'garbage');
+fails({ mode => 'huge' }, qr/sent a body that is too large \(at most 16384/,
+      'a huge answer');
+fails({ mode => 'error' }, qr/answered with status 500/, 'an HTTP error');
+fails({ mode => 'redirect' }, qr/answered with status 307/, 'a redirect');
+fails({ mode => 'refusal' }, qr/answered "unauthorized"/, 'an OCSP error');
+fails({ mode => 'other' }, qr/about another certificate/, 'another one');
+fails({ mode => 'unknown' }, qr/does not know the certificate/, 'unknown');
+fails({ signer => 'stranger' }, qr/not signed by/, 'a stranger');
+fails({ minutes => 0 }, qr/how long it holds/, 'no end');
+$ocsp->stop;
+fails({}, qr/cannot reach the OCSP responder at .*refused/, 'down');
+$ocsp->start;
+
+# Who asks by hand need not wait after a failure.
+$ocsp->set(mode => 'good');
+$scene->ends(['renew', 'a.test'], 0, 'asked by hand');
+ok !entry($scene, 'a.test')->{last_error}, 'the failure is over';
+
+# A responder that the issuer has appointed speaks for it.
+$ocsp->set(signer => 'delegated');
+entry($scene, 'a.test', next_try => rfc3339(-1));
+$scene->ends(['renew', 'a.test'], 0, 'a delegated responder');
+ok !entry($scene, 'a.test')->{last_error}, 'is believed';
+is curl($scene, 'a.test'), 0, 'by clients, too';
+$ocsp->set(signer => 'issuer');
+
+# A certificate that its responder calls revoked keeps its last good
+# response, is shown as revoked, and the next run replaces it. One that was
+# issued this very hour is not: its responder may call all of them so.
+{
+    my $serial = stored_serial($scene, 'a.test');
+    my $meta = $scene->file('a.test', 'meta.json');
+
+    fails({ revoked => [$serial] }, qr/is revoked since 2020-.*keyCompromise/,
+          'revoked');
+    like($httpd->acmectl(['certificates'])->{out}, qr/a\.test.*valid/,
+        'a new one is not replaced');
+    my $json = JSON::PP->new->decode(ACME::Rig->read_file($meta));
+    $rig->write_file($meta, JSON::PP->new->encode({ %$json,
+        issued => rfc3339(-7200) }), 0600);
+    $scene->ends(['renew', 'a.test'], 0, 'asked again later');
+    my $r = $scene->ends(['certificates'], 0, 'the list');
+    my ($c) = grep { $_->{name} eq 'a.test' } @{$r->{json}{certificates}};
+    is "$c->{state}: $c->{why}", 'due: it is revoked', 'it is shown';
+    stapled($scene, 'a.test', 'the last good one stays meanwhile');
+    $scene->ends(['renew'], 0, 'the next run');
+    isnt stored_serial($scene, 'a.test'), $serial, 'replaces it';
+    stapled($scene, 'a.test', 'and staples the new one');
+    $ocsp->set(revoked => []);
+}
+
+# A certificate that must be stapled waits for its response, but not for
+# ever: a responder that never answers delays it by some seconds.
+{
+    my $serial = stored_serial($scene, 'm.test');
+    $ocsp->set(mode => 'silent');
+    my $r = $scene->ends(['renew', '--force', 'm.test'], 0, 'renewed');
+
+    cmp_ok $r->{seconds}, '>', 5, 'it waited';
+    cmp_ok $r->{seconds}, '<', 20, 'and ended';
+    my $got = handshake($scene, 'm.test');
+    isnt $got->{serial}, $serial, 'the new one is served';
+    is $got->{status}, 'none', 'without a response';
+    $ocsp->set(mode => 'good');
+    $scene->ends(['renew', 'm.test'], 0, 'asked by hand');
+    stapled($scene, 'm.test', 'and then with one');
+}
+
+# "openssl ocsp" as the responder, over its own HTTP.
+{
+    $ocsp->stop;
+    $ocsp->start_openssl(stored_serial($scene, 'a.test'));
+    entry($scene, 'a.test', next_try => rfc3339(-1));
+    $scene->ends(['renew', 'a.test'], 0, 'openssl ocsp');
+    ok !entry($scene, 'a.test')->{last_error}, 'is understood';
+    stapled($scene, 'a.test', 'and stapled');
+    $ocsp->stop;
+    $ocsp->start;
+}
+
+# A host with a certificate of its own is mod_ssl's: it asks by itself.
+{
+    my $https = $httpd->https;
+    my $own = $rig->make_dir($httpd->root . '/own', 0755);
+    my $asked = () = $ocsp->requests;
+
+    for my $name ('fullchain', 'key') {
+        $rig->write_file("$own/$name.pem", ACME::Rig->read_file(
+            $scene->file('a.test', "$name.pem")), 0600);
+    }
+    $scene->config(text => stapling_hosts($scene, <<"END", 'a.test'));
+<VirtualHost *:$https>
+    ServerName own.test
+    SSLEngine on
+    SSLCertificateFile "$own/fullchain.pem"
+    SSLCertificateKeyFile "$own/key.pem"
+    SSLUseStapling on
+</VirtualHost>
+END
+    $httpd->graceful;
+    is handshake($scene, 'own.test')->{status}, 'good', 'stapled by mod_ssl';
+    is scalar(() = $ocsp->requests), $asked + 1, 'which asked';
+    stapled($scene, 'a.test', 'beside ours');
+    is scalar(() = $ocsp->requests), $asked + 1, 'which nobody asked for';
+}
+
+# The manager fetches what is due by itself, and a responder that is down
+# keeps it from nothing.
+{
+    entry($scene, 'a.test', next_try => rfc3339(1));
+    my $asked = () = $ocsp->requests;
+    $httpd->set_manager(1);
+    $scene->config(text => stapling_hosts($scene, '', 'a.test'));
+    $httpd->graceful;
+    ACME::Rig::wait_for(20, 'the manager asks',
+                        sub { $asked < (() = $ocsp->requests) });
+    ACME::Rig::wait_for(20, 'the next time is known', sub {
+        my $wait = seconds_until(entry($scene, 'a.test')->{next_try});
+        return $wait =~ /\d/ && $wait > 26 * 60 - 60;
+    });
+    stapled($scene, 'a.test', 'refreshed');
+    $ocsp->stop;
+    $scene->config(text => stapling_hosts($scene, '', 'a.test', 'n.test'));
+    $httpd->graceful;
+    ACME::Rig::wait_for(30, 'a certificate without a responder', sub {
+        $scene->generation('n.test')
+        && handshake($scene, 'n.test')->{serial}
+            eq stored_serial($scene, 'n.test');
+    });
+    stapled($scene, 'a.test', 'the last good one stays');
+    ACME::Rig::wait_for(10, 'the failure is known',
+        sub { entry($scene, 'n.test')->{last_error} });
+    cmp_ok seconds_until(entry($scene, 'n.test')->{next_try}), '>', 40,
+        'and tried again later';
+    $ocsp->start;
+    $httpd->stop;
+}
+
+basics($_)->httpd->stop for qw(worker prefork);
 
 done_testing;

@@ -121,6 +121,12 @@ struct acme_host_t {
     apr_status_t (*certificate_save)(acme_host_t *host, int job,
                                      const char *pem, apr_size_t len,
                                      acme_err_t *err);
+    /** An OCSP responder answered about a certificate: check and keep that.
+     *  The net worker asks this by itself, for jobs that are none of the
+     *  engine's. Source: RFC 6960 3.2. */
+    apr_status_t (*staple_save)(acme_host_t *host, int job,
+                                const unsigned char *der, apr_size_t len,
+                                acme_err_t *err);
     /** A job reached a step ("waiting for validation"), for people. */
     void (*progress)(acme_host_t *host, int job, const char *step);
     /** A job ended; called exactly once for each. */

@@ -116,6 +116,7 @@ typedef struct cmd_certificate_t {
     apr_time_t opens;          /**< its window of renewal; 0: not known */
     apr_time_t renew_at;       /**< 0: not known */
     const json_t *entry;       /**< nullable: of the ledger */
+    const json_t *ledger;      /**< nullable */
 } cmd_certificate_t;
 
 /** Every certificate of domain (one a key type) added to certificates, of
@@ -253,6 +254,40 @@ typedef struct cmd_manager_t {
 
 /** Let httpd show it. */
 void cmd_report_manager(cmd_t *cmd, const cmd_manager_t *manager);
+
+/* ------------------------------------------------------------- staple.c */
+
+/**
+ * How long after a good OCSP response the next one is fetched: when half of
+ * what it holds for is over, up to an eighth earlier. Not within 10 minutes
+ * unless it is over before 20; never within 10 s.
+ * Source: ours.
+ *
+ * @param random  any bits
+ * @return µs
+ */
+apr_interval_time_t cmd_staple_wait(apr_time_t this_update,
+                                    apr_time_t next_update, apr_time_t now,
+                                    apr_uint32_t random);
+
+/** When an OCSP response for c is to be fetched; now: at once; 0: it needs
+ *  none. */
+apr_time_t cmd_staple_next(const cmd_t *cmd, const json_t *ledger,
+                           const cmd_certificate_t *c, apr_time_t now);
+
+/** Fetch OCSP responses for those of certificates (of const
+ *  cmd_certificate_t *) that need one, as the store has them now, and
+ *  record in ledger what came of it. The store is locked. */
+void cmd_staples_fetch(cmd_t *cmd, const apr_array_header_t *certificates,
+                       json_t *ledger);
+
+/** The same for those whose turn it is, and write the ledger. */
+void cmd_staples_due(cmd_t *cmd, const apr_array_header_t *certificates,
+                     json_t *ledger);
+
+/** {"expires", "next_try", "last_error"}, or null: c has never had an OCSP
+ *  response; a new reference. @param ledger nullable */
+json_t *cmd_staple_json(const json_t *ledger, const cmd_certificate_t *c);
 
 /* -------------------------------------------------------------- serve.c */
 

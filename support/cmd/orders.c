@@ -279,6 +279,43 @@ static void collect_one(run_t *run, int job)
     }
 }
 
+/** Publish a certificate that had to wait for its OCSP response. */
+static void publish_deferred(const run_t *run, int job)
+{
+    const keeper_outcome_t *outcome = keeper_outcome(run->keeper, job);
+
+    if (!outcome->deferred) {
+        return;
+    }
+    keeper_publish(run->keeper, job, run->cmd->pool);
+    if (outcome->live && is_served(run->cmd,
+                                   event_of(run, job).certificate)) {
+        tell(run, NOTIFY_INSTALLED, job, NULL);
+    }
+}
+
+/** OCSP responses for what was issued; what waits for them is published
+ *  then, with one or without. */
+static void staple(run_t *run)
+{
+    apr_array_header_t *issued = apr_array_make(run->cmd->pool, 8,
+                                                sizeof(void *));
+    int i;
+
+    for (i = 0; i < run->plan->jobs->nelts; i++) {
+        if (keeper_outcome(run->keeper, i)->result.err.status
+            == APR_SUCCESS) {
+            APR_ARRAY_PUSH(issued, const cmd_certificate_t *) =
+                APR_ARRAY_IDX(run->certificates, i,
+                              const cmd_certificate_t *);
+        }
+    }
+    cmd_staples_fetch(run->cmd, issued, run->ledger);
+    for (i = 0; i < run->plan->jobs->nelts; i++) {
+        publish_deferred(run, i);
+    }
+}
+
 static void run_plan(run_t *run)
 {
     cmd_t *cmd = run->cmd;
@@ -295,6 +332,9 @@ static void run_plan(run_t *run)
     run->begun = apr_pcalloc(cmd->pool, (apr_size_t)run->plan->jobs->nelts);
     run->setups = cmd_setups_make(cmd->pool);
     cmd_plan_run(cmd, &run->keeper, run->plan, &options);
+    if (!cmd->options.dry_run) {
+        staple(run);
+    }
     for (i = 0; i < run->plan->jobs->nelts; i++) {
         collect_one(run, i);
     }
@@ -371,6 +411,8 @@ void cmd_certificates_run(cmd_t *cmd, apr_array_header_t *certificates,
     apr_array_header_t *orders = apr_array_make(cmd->pool,
                                                 certificates->nelts + 1,
                                                 sizeof(cmd_order_t));
+    apr_array_header_t *skipped = apr_array_make(cmd->pool, 8,
+                                                 sizeof(void *));
     int i;
 
     for (i = 0; i < certificates->nelts; i++) {
@@ -381,6 +423,7 @@ void cmd_certificates_run(cmd_t *cmd, apr_array_header_t *certificates,
         if (!cmd->options.force && !cmd->options.dry_run
             && !cmd_certificate_due(c)) {
             cmd_result_add(cmd, c, "skipped", NULL, NULL);
+            APR_ARRAY_PUSH(skipped, const cmd_certificate_t *) = c;
             continue;
         }
         order = apr_array_push(orders);
@@ -397,6 +440,7 @@ void cmd_certificates_run(cmd_t *cmd, apr_array_header_t *certificates,
     }
     cmd_orders_run(cmd, orders, ledger);
     if (!cmd->options.dry_run && !worker_stopped()) {
+        cmd_staples_due(cmd, skipped, ledger);
         cmd_notify_expiring(cmd, certificates, ledger);
     }
 }

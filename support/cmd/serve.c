@@ -309,43 +309,76 @@ static void report(const serve_t *serve, cmd_t *pass, int ordering,
     cmd_report_manager(pass, &manager);
 }
 
-/**
- * What is to be ordered now, BATCH certificates at most.
- * @param all    empty; filled with all certificates, of cmd_certificate_t *
- * @param others  the same, of what nobody cares for; then httpd is let show
- *                how all of them stand; nullable
- * @param pnext  when the next of the others is due, wall clock
- * @return NULL where pass->err says why not
- */
-static apr_array_header_t *find_due(cmd_t *pass, apr_array_header_t *all,
-                                    apr_array_header_t *others,
-                                    json_t **pledger, apr_time_t *pnext)
+/** What is to be done now, BATCH certificates of each kind at most. */
+typedef struct due_t {
+    apr_array_header_t *all;      /**< of cmd_certificate_t *: those that are
+                                       renewed by themselves */
+    apr_array_header_t *others;   /**< and the rest */
+    apr_array_header_t *orders;   /**< what is to be ordered */
+    apr_array_header_t *staples;  /**< whose OCSP response is to be fetched:
+                                       who renews by hand is stapled, too */
+    json_t *ledger;
+    apr_time_t now;
+    apr_time_t next;              /**< when the next of the others is due */
+} due_t;
+
+/** It is due at some time: take it, or remember when. */
+static void due_add(due_t *due, apr_array_header_t *list,
+                    cmd_certificate_t *c, apr_time_t at)
 {
-    apr_array_header_t *due = apr_array_make(pass->pool, 8, sizeof(void *));
-    apr_time_t now = pass->clock->wall(pass->clock);
+    if (at > due->now) {
+        due->next = at < due->next ? at : due->next;
+    }
+    else if (list->nelts < BATCH) {
+        APR_ARRAY_PUSH(list, cmd_certificate_t *) = c;
+    }
+}
+
+static void find_staples(const cmd_t *pass, due_t *due,
+                         const apr_array_header_t *certificates)
+{
     int i;
 
-    *pnext = now + SLEEP_MAX;
-    if (cmd_read_ledger(pass, pledger) != APR_SUCCESS) {
-        return NULL;
-    }
-    cmd_certificates_automatic(pass, *pledger, all, others);
-    if (others) {
-        cmd_report(pass, all);
-        cmd_report(pass, others);
-    }
-    for (i = 0; i < all->nelts && due->nelts < BATCH; i++) {
-        cmd_certificate_t *c = APR_ARRAY_IDX(all, i, cmd_certificate_t *);
-        apr_time_t next = cmd_certificate_next(c, now);
+    for (i = 0; i < certificates->nelts; i++) {
+        cmd_certificate_t *c = APR_ARRAY_IDX(certificates, i,
+                                             cmd_certificate_t *);
+        apr_time_t at = cmd_staple_next(pass, due->ledger, c, due->now);
 
-        if (next <= now) {
-            APR_ARRAY_PUSH(due, cmd_certificate_t *) = c;
-        }
-        else if (next < *pnext) {
-            *pnext = next;
+        if (at) {
+            due_add(due, due->staples, c, at);
         }
     }
-    return due;
+}
+
+/** @param show  1: let httpd show how all of them stand
+ *  @return APR_SUCCESS, or pass->err says why not */
+static apr_status_t find_due(cmd_t *pass, due_t *due, int show)
+{
+    int i;
+
+    due->all = apr_array_make(pass->pool, 64, sizeof(void *));
+    due->others = apr_array_make(pass->pool, 8, sizeof(void *));
+    due->orders = apr_array_make(pass->pool, 8, sizeof(void *));
+    due->staples = apr_array_make(pass->pool, 8, sizeof(void *));
+    due->now = pass->clock->wall(pass->clock);
+    due->next = due->now + SLEEP_MAX;
+    if (cmd_read_ledger(pass, &due->ledger) != APR_SUCCESS) {
+        return pass->err.status;
+    }
+    cmd_certificates_automatic(pass, due->ledger, due->all, due->others);
+    if (show) {
+        cmd_report(pass, due->all);
+        cmd_report(pass, due->others);
+    }
+    for (i = 0; i < due->all->nelts; i++) {
+        cmd_certificate_t *c = APR_ARRAY_IDX(due->all, i,
+                                             cmd_certificate_t *);
+
+        due_add(due, due->orders, c, cmd_certificate_next(c, due->now));
+    }
+    find_staples(pass, due, due->all);
+    find_staples(pass, due, due->others);
+    return APR_SUCCESS;
 }
 
 /** 1 once httpd runs, by the configuration that this process has. */
@@ -410,11 +443,8 @@ static void tell_expiring(const serve_t *serve, apr_array_header_t *all,
 /** Order what is due. @return APR_SUCCESS when every one was issued */
 static apr_status_t order(serve_t *serve, cmd_t *pass)
 {
-    apr_array_header_t *all = apr_array_make(pass->pool, 64, sizeof(void *));
-    apr_array_header_t *due;
     const char *obstacle;
-    apr_time_t ignored;
-    json_t *ledger;
+    due_t due;
 
     wait_for_httpd(serve, pass);
     if (stopping || hung_up) {
@@ -430,10 +460,9 @@ static apr_status_t order(serve_t *serve, cmd_t *pass)
         return pass->err.status;
     }
     /* Another acmectl may have done it meanwhile. */
-    due = find_due(pass, all, NULL, &ledger, &ignored);
-    if (due && due->nelts > 0) {
-        report(serve, pass, due->nelts, ignored);
-        cmd_certificates_run(pass, due, ledger);
+    if (find_due(pass, &due, 0) == APR_SUCCESS && due.orders->nelts > 0) {
+        report(serve, pass, due.orders->nelts, due.next);
+        cmd_certificates_run(pass, due.orders, due.ledger);
     }
     return pass->err.status != APR_SUCCESS ? pass->err.status
            : pass->exit == BASE_EXIT_OK ? APR_SUCCESS : APR_EGENERAL;
@@ -469,39 +498,60 @@ static double cpu_seconds(void)
     return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
+/** Order what is due, and tell of what cannot be ordered. */
+static void order_due(serve_t *serve, const due_t *due, apr_pool_t *pool)
+{
+    cmd_t *pass = make_pass(serve, pool);
+    apr_status_t rv = order(serve, pass);
+
+    cmd_unlock_store(pass);
+    /* Then nothing at all was ordered. */
+    if (pass->err.status != APR_SUCCESS && !APR_STATUS_IS_EBUSY(rv)) {
+        tell_expiring(serve, due->all, pool);
+    }
+    judge(serve, pass, rv);
+}
+
+/** Fetch the OCSP responses that are due. A responder that fails is asked
+ *  again later, as the ledger says, and is no failure of the pass. */
+static void staple_due(serve_t *serve, apr_pool_t *pool)
+{
+    cmd_t *pass = make_pass(serve, pool);
+    due_t due;
+
+    pass->options.wait = LOCK_WAIT;
+    if (cmd_open_store(pass, 1) == APR_SUCCESS
+        && find_due(pass, &due, 0) == APR_SUCCESS) {
+        cmd_staples_due(pass, due.staples, due.ledger);
+    }
+    cmd_unlock_store(pass);
+    judge(serve, pass, pass->err.status);
+}
+
 /** One look at everything. @return when the next is due, wall clock */
 static apr_time_t look(serve_t *serve, apr_pool_t *pool)
 {
     cmd_t *pass = make_pass(serve, pool);
-    apr_time_t next = serve->cmd->clock->wall(serve->cmd->clock);
-    apr_array_header_t *all = apr_array_make(pool, 64, sizeof(void *));
-    apr_array_header_t *others = apr_array_make(pool, 8, sizeof(void *));
-    apr_array_header_t *due = NULL;
     double begin = cpu_seconds();
-    json_t *ledger;
-    apr_status_t rv;
+    due_t due;
 
-    if (open_store(serve, pass) == APR_SUCCESS) {
-        due = find_due(pass, all, others, &ledger, &next);
-    }
-    if (!due) {
+    if (open_store(serve, pass) != APR_SUCCESS
+        || find_due(pass, &due, 1) != APR_SUCCESS) {
         judge(serve, pass, pass->err.status);
-        return next;
+        return serve->cmd->clock->wall(serve->cmd->clock);
     }
-    if (due->nelts == 0) {
+    if (due.orders->nelts == 0 && due.staples->nelts == 0) {
         base_log(BASE_LOG_DEBUG, "nothing is due before %s (%.3f s CPU)",
-                 base_time_text(next, pool), cpu_seconds() - begin);
-        tell_expiring(serve, all, pool);
-        return next;
+                 base_time_text(due.next, pool), cpu_seconds() - begin);
+        tell_expiring(serve, due.all, pool);
+        return due.next;
     }
-    pass = make_pass(serve, pool);
-    rv = order(serve, pass);
-    cmd_unlock_store(pass);
-    /* Then nothing at all was ordered. */
-    if (pass->err.status != APR_SUCCESS && !APR_STATUS_IS_EBUSY(rv)) {
-        tell_expiring(serve, all, pool);
+    if (due.orders->nelts > 0) {
+        order_due(serve, &due, pool);
     }
-    judge(serve, pass, rv);
+    if (due.staples->nelts > 0 && !stopping && !hung_up) {
+        staple_due(serve, pool);
+    }
     return 0;
 }
 

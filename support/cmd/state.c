@@ -231,6 +231,7 @@ void cmd_certificates_of(cmd_t *cmd, const json_t *domain,
 
         c->domain = domain;
         c->key_type = json_string_value(type);
+        c->ledger = ledger;
         c->id = store_certificate_id(cmd_domain_name(domain), c->key_type,
                                      i == 0, cmd->pool);
         cmd_certificate_refresh(cmd, c, ledger);
@@ -295,6 +296,7 @@ json_t *cmd_certificate_json(cmd_t *cmd, const cmd_certificate_t *c)
                                               : json_null());
     json_object_set_new(object, "last_error",
                         or_null(json_object_get(c->entry, "last_error")));
+    json_object_set_new(object, "staple", cmd_staple_json(c->ledger, c));
     json_object_set_new(object, "files", c->meta ? files_json(cmd, c->id)
                                                  : json_null());
     json_object_set_new(object, "used_by", cmd_domain_users(cmd, c->domain));

@@ -39,7 +39,8 @@ static int transport_deliver(curl_transport_t *self)
     return delivered;
 }
 
-static apr_status_t request_check(const http_request_t *request,
+static apr_status_t request_check(const curl_transport_t *self,
+                                  const http_request_t *request,
                                   acme_err_t *err)
 {
     if (strcmp(request->method, "GET") != 0
@@ -50,7 +51,8 @@ static apr_status_t request_check(const http_request_t *request,
                             "are spoken with a CA", request->method,
                             request->url);
     }
-    return base_url_check(request->url, err);
+    return self->options.responder ? base_url_check_plain(request->url, err)
+                                   : base_url_check(request->url, err);
 }
 
 static apr_status_t curl_submit(http_transport_t *transport,
@@ -62,7 +64,7 @@ static apr_status_t curl_submit(http_transport_t *transport,
     transfer_t *t;
     CURLcode rv;
 
-    if (request_check(request, err) != APR_SUCCESS) {
+    if (request_check(self, request, err) != APR_SUCCESS) {
         return err->status;
     }
     t = http_transfer_take(self);
@@ -139,6 +141,7 @@ static void options_copy(http_options_t *to, const http_options_t *from,
 {
     to->user_agent = apr_pstrdup(pool, from->user_agent);
     to->proxy = apr_pstrdup(pool, from->proxy);
+    to->responder = from->responder;
     to->connect_timeout = from->connect_timeout ? from->connect_timeout
                                                 : CONNECT_TIMEOUT;
     to->total_timeout = from->total_timeout ? from->total_timeout

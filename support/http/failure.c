@@ -8,12 +8,26 @@
 
 #include <apr_strings.h>
 
+static const char *whom(const transfer_t *t)
+{
+    return t->owner->options.responder ? "OCSP responder" : "CA";
+}
+
+/** What the admin can check: of a responder, whose URL is the CA's word,
+ *  only the network. */
+static const char *check(const transfer_t *t, const char *directive)
+{
+    return t->owner->options.responder ? "it is asked again later"
+                                       : directive;
+}
+
 static void err_unreachable(acme_err_t *err, const transfer_t *t,
                             apr_status_t status, const char *reason)
 {
     base_err_set(err, status, BASE_EXIT_BUSY,
-                 "cannot reach the CA at %s: %s; check "
-                 "ACMECertificateAuthority and the network", t->url, reason);
+                 "cannot reach the %s at %s: %s; %s", whom(t), t->url,
+                 reason, check(t, "check ACMECertificateAuthority and the "
+                                  "network"));
 }
 
 static void err_connect(acme_err_t *err, const transfer_t *t)
@@ -45,8 +59,8 @@ static void err_timeout(acme_err_t *err, const transfer_t *t)
     text = apr_psprintf(t->pool, "%.1f",
                         http_curl_ms(t->owner->options.total_timeout) / 1000.0);
     base_err_set(err, APR_TIMEUP, BASE_EXIT_BUSY,
-                 "the CA at %s did not finish its reply within %s s or "
-                 "stalled; try again later", t->url, text);
+                 "the %s at %s did not finish its reply within %s s or "
+                 "stalled; try again later", whom(t), t->url, text);
 }
 
 /** What to do about a certificate that is not trusted, by reason. */
@@ -79,7 +93,7 @@ static void err_untrusted(acme_err_t *err, const transfer_t *t)
     }
     base_err_set(err, APR_EACCES, BASE_EXIT_FAILED,
                  "the TLS certificate of %s is not trusted (%s); %s",
-                 t->url, reason, cures[i].cure);
+                 t->url, reason, check(t, cures[i].cure));
 }
 
 /** TLS never came up. OpenSSL's own complaint means that it never will. */
@@ -90,25 +104,27 @@ static void err_tls(acme_err_t *err, const transfer_t *t)
         return;
     }
     base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
-                 "cannot speak TLS with the CA at %s: %s; check that "
-                 "ACMECertificateAuthority names an https port that offers "
-                 "TLS 1.2 or later", t->url, t->reason);
+                 "cannot speak TLS with the %s at %s: %s; %s", whom(t),
+                 t->url, t->reason,
+                 check(t, "check that ACMECertificateAuthority names an "
+                          "https port that offers TLS 1.2 or later"));
 }
 
 static void err_refused(acme_err_t *err, const transfer_t *t)
 {
     base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
-                 "the CA at %s sent %s (at most %" APR_SIZE_T_FMT " bytes of "
-                 "body and %d of headers are read); this is no ACME server, "
-                 "check ACMECertificateAuthority", t->url, t->refused,
-                 t->max, HEADER_BYTES_MAX);
+                 "the %s at %s sent %s (at most %" APR_SIZE_T_FMT " bytes of "
+                 "body and %d of headers are read); %s", whom(t), t->url,
+                 t->refused, t->max, HEADER_BYTES_MAX,
+                 check(t, "this is no ACME server, check "
+                          "ACMECertificateAuthority"));
 }
 
 static void err_broken(acme_err_t *err, const transfer_t *t)
 {
     base_err_set(err, APR_EGENERAL, BASE_EXIT_BUSY,
-                 "the CA at %s broke off: %s; try again later", t->url,
-                 t->reason);
+                 "the %s at %s broke off: %s; try again later", whom(t),
+                 t->url, t->reason);
 }
 
 static void err_roots(acme_err_t *err, const transfer_t *t)

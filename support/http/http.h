@@ -1,5 +1,6 @@
 /*
- * http: requests to a CA. The only room of acmectl that includes libcurl.
+ * http: requests to a CA, and to OCSP responders. The only room of acmectl
+ * that includes libcurl.
  *
  * A transport carries any number of requests at once on one event loop; no
  * thread, no blocking wait. Two implementations: http_curl_make() and the
@@ -13,7 +14,8 @@
 /** One request. Everything is copied by submit. */
 typedef struct http_request_t {
     const char *method;        /**< "GET", "HEAD" or "POST" */
-    const char *url;           /**< https; sent byte for byte */
+    const char *url;           /**< https (or http, where the transport's
+                                    options say so); sent byte for byte */
     const char *content_type;  /**< nullable; of body */
     const char *accept;        /**< nullable */
     const char *body;          /**< nullable */
@@ -71,6 +73,9 @@ typedef struct http_options_t {
     const char *proxy;                      /**< nullable */
     apr_interval_time_t connect_timeout;    /**< µs; 0 = 10 s */
     apr_interval_time_t total_timeout;      /**< µs; 0 = 60 s */
+    int responder;                          /**< 1: it asks OCSP responders,
+                                                 by http, too; a CA never
+                                                 is */
 } http_options_t;
 
 /**

@@ -75,17 +75,20 @@ static CURLcode headers_add(transfer_t *t, const char *name,
         }                                                              \
     } while (0)
 
-/** https and nothing else, for the request and for what libcurl might
- *  ever follow by itself. */
-static CURLcode set_https_only(transfer_t *t)
+/** https and nothing else (http, too, for OCSP responders alone: what they
+ *  send is signed), for the request and for what libcurl might ever follow
+ *  by itself. */
+static CURLcode set_protocols(transfer_t *t)
 {
+    int plain = t->owner->options.responder;
     CURLcode rv = CURLE_OK;
 
 #if LIBCURL_VERSION_NUM >= 0x075500
-    SET(CURLOPT_PROTOCOLS_STR, "https");
+    SET(CURLOPT_PROTOCOLS_STR, plain ? "http,https" : "https");
     SET(CURLOPT_REDIR_PROTOCOLS_STR, "https");
 #else
-    SET(CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTPS);
+    SET(CURLOPT_PROTOCOLS, plain ? (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)
+                                 : (long)CURLPROTO_HTTPS);
     SET(CURLOPT_REDIR_PROTOCOLS, (long)CURLPROTO_HTTPS);
 #endif
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -233,7 +236,7 @@ static CURLcode transfer_start(transfer_t *t)
 static CURLcode transfer_prepare(transfer_t *t,
                                  const http_request_t *request)
 {
-    CURLcode rv = set_https_only(t);
+    CURLcode rv = set_protocols(t);
 
     if (rv == CURLE_OK) {
         rv = set_tls(t, request->roots);

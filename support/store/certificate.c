@@ -295,3 +295,19 @@ apr_status_t store_certificate_meta_write(store_t *store, const char *id,
     }
     return rv;
 }
+
+apr_status_t store_certificate_staple_write(store_t *store, const char *id,
+                                            const char *der, apr_size_t len,
+                                            acme_err_t *err,
+                                            apr_pool_t *scratch_pool)
+{
+    const char *folder;
+    apr_status_t rv;
+
+    rv = current_folder(&folder, store, id, err, scratch_pool);
+    if (rv == APR_SUCCESS) {
+        rv = base_file_write(store_path(folder, "ocsp.der", scratch_pool),
+                             der, len, STORE_FILE_MODE, err, scratch_pool);
+    }
+    return rv;
+}

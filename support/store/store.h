@@ -127,6 +127,13 @@ apr_status_t store_certificate_meta_write(store_t *store, const char *id,
                                           acme_err_t *err,
                                           apr_pool_t *scratch_pool);
 
+/** Keep an OCSP response (DER) beside the current generation, in the place
+ *  of the last one. */
+apr_status_t store_certificate_staple_write(store_t *store, const char *id,
+                                            const char *der, apr_size_t len,
+                                            acme_err_t *err,
+                                            apr_pool_t *scratch_pool);
+
 /** A file of the current generation ("cert.pem"), for reading.
  *  @return APR_ENOENT if there is none */
 apr_status_t store_certificate_file(char **ptext, apr_size_t *plen,

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "http/http.h"
 #include "worker/worker.h"
 
 /** Largest frame, bytes: a chain of 256 KiB, escaped, and room. */
@@ -62,6 +63,25 @@ apr_status_t proxy_end(int fd, const acme_err_t *outcome, acme_err_t *err);
 apr_status_t serve_calls(int fd, acme_host_t *host,
                          const worker_plan_t *plan, char *done, int *pended,
                          acme_err_t *err, apr_pool_t *scratch_pool);
+
+/** 1 if the plan's jobs are questions to OCSP responders. */
+int ocsp_plan_is(const worker_plan_t *plan);
+
+/**
+ * Ask the responders of a plan, all at once; host->staple_save is given
+ * what they answer, host->done is called once for each job.
+ * Source: RFC 6960 A.1.
+ *
+ * @return APR_SUCCESS, whatever came of it; an error when the loop itself
+ *         could not go on
+ */
+apr_status_t ocsp_ask(const worker_plan_t *plan, http_transport_t *transport,
+                      acme_host_t *host, base_clock_t *clock,
+                      acme_err_t *err, apr_pool_t *pool);
+
+/** The same with a transport of its own, the only one that knows http. */
+apr_status_t ocsp_run(const worker_plan_t *plan, acme_host_t *host,
+                      acme_err_t *err, apr_pool_t *pool);
 
 /** The net worker's whole life; does not return.
  *  @param keeper  the process that forked it and with which it ends */

@@ -10,6 +10,7 @@
  *                         tokens of their alphabet and not for ever
  *   keeper_save.c         only what has its shape
  *   keeper_certificate.c  only a chain that fits key, names and dates
+ *   keeper_staple.c       only an OCSP response that clients will believe
  *   keeper_live.c         tells the httpd that runs what is new
  */
 #include <apr_strings.h>
@@ -88,6 +89,7 @@ keeper_t *keeper_make(const keeper_options_t *options,
     keeper->host.account_save = keeper_account_save;
     keeper->host.order_save = keeper_order_save;
     keeper->host.certificate_save = keeper_certificate_save;
+    keeper->host.staple_save = keeper_staple_save;
     keeper->host.progress = keeper_progress;
     keeper->host.done = keeper_done;
     return keeper;

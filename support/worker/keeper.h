@@ -105,6 +105,14 @@ apr_status_t keeper_live_open(keeper_t *keeper, const char *what,
 void keeper_live_serve(keeper_t *keeper, int job, const crypto_cert_t *leaf,
                        apr_pool_t *scratch_pool);
 
+/* ------------------------------------------------------ keeper_staple.c */
+
+/** acme_host_t.staple_save: a response that is to be believed and says
+ *  "good". */
+apr_status_t keeper_staple_save(acme_host_t *host, int job,
+                                const unsigned char *der, apr_size_t len,
+                                acme_err_t *err);
+
 /* -------------------------------------------------- keeper_certificate.c */
 
 /** acme_host_t.certificate_save: a chain that fits key, names, dates. */

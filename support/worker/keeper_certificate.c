@@ -140,6 +140,22 @@ static apr_status_t save_chain(keeper_t *keeper, int job,
                                    pool);
 }
 
+/** Clients refuse a certificate that must be stapled as long as it is not;
+ *  whoever runs the keeper gets a response first, and then publishes. */
+static void serve_or_defer(keeper_t *keeper, int job,
+                           const crypto_cert_t *leaf, apr_pool_t *pool)
+{
+    acme_err_t ignored = { 0 };
+    crypto_cert_info_t info;
+
+    if (crypto_cert_info(&info, leaf, &ignored, pool) == APR_SUCCESS
+        && info.must_staple && info.ocsp) {
+        keeper->outcomes[job].deferred = 1;
+        return;
+    }
+    keeper_live_serve(keeper, job, leaf, pool);
+}
+
 apr_status_t keeper_certificate_save(acme_host_t *host, int job,
                                      const char *pem, apr_size_t len,
                                      acme_err_t *err)
@@ -164,8 +180,8 @@ apr_status_t keeper_certificate_save(acme_host_t *host, int job,
     else if (!keeper->options.jobs[job].dry_run) {
         rv = save_chain(keeper, job, certs, key_pem, err, pool);
         if (rv == APR_SUCCESS && key_pem) {
-            keeper_live_serve(keeper, job,
-                              APR_ARRAY_IDX(certs, 0, crypto_cert_t *), pool);
+            serve_or_defer(keeper, job,
+                           APR_ARRAY_IDX(certs, 0, crypto_cert_t *), pool);
         }
     }
     apr_pool_destroy(pool);

@@ -80,6 +80,28 @@ static apr_status_t publish(keeper_t *keeper, const char *id,
     return rv;
 }
 
+void keeper_publish(keeper_t *keeper, int job, apr_pool_t *scratch_pool)
+{
+    const char *id = keeper->options.jobs[job].id;
+    apr_array_header_t *certs;
+    acme_err_t err = { 0 };
+    apr_size_t len;
+    char *pem;
+    apr_status_t rv = store_certificate_file(&pem, &len,
+                                             keeper->options.store, id,
+                                             "cert.pem", &err, scratch_pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = crypto_chain_read(&certs, pem, len, &err, scratch_pool);
+    }
+    if (rv != APR_SUCCESS) {
+        base_log(BASE_LOG_INFO, "%s: %s", id, err.message);
+        return;
+    }
+    keeper_live_serve(keeper, job, APR_ARRAY_IDX(certs, 0, crypto_cert_t *),
+                      scratch_pool);
+}
+
 void keeper_live_serve(keeper_t *keeper, int job, const crypto_cert_t *leaf,
                        apr_pool_t *scratch_pool)
 {

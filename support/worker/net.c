@@ -83,6 +83,8 @@ static apr_status_t add_jobs(acme_engine_t *engine, const worker_plan_t *plan,
         case WORKER_REVOKE:
             number = acme_engine_revoke(engine, job->ca, &job->revoke);
             break;
+        case WORKER_OCSP:
+            break;
         }
         if (number != i) {
             return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
@@ -117,6 +119,15 @@ static apr_status_t run_engine(int fd, const worker_plan_t *plan,
     return rv == APR_SUCCESS ? acme_engine_run(engine, err) : rv;
 }
 
+static apr_status_t run_plan(int fd, const worker_plan_t *plan,
+                             acme_err_t *err, apr_pool_t *pool)
+{
+    if (ocsp_plan_is(plan)) {
+        return ocsp_run(plan, proxy_host_make(fd, pool), err, pool);
+    }
+    return run_engine(fd, plan, err, pool);
+}
+
 void net_main(int fd, pid_t keeper, const worker_plan_t *plan,
               apr_pool_t *pool)
 {
@@ -140,7 +151,7 @@ void net_main(int fd, pid_t keeper, const worker_plan_t *plan,
                      "%s", base_strerror(error, buf, sizeof(buf)));
     }
     else {
-        run_engine(fd, plan, &outcome, pool);
+        run_plan(fd, plan, &outcome, pool);
     }
     /* _exit: the keeper's atexit handlers and buffers are not ours. */
     _exit(proxy_end(fd, &outcome, &lost) == APR_SUCCESS ? 0 : 1);

@@ -202,6 +202,19 @@ static apr_status_t proxy_certificate_save(acme_host_t *host, int job,
                NULL, err, NULL);
 }
 
+static apr_status_t proxy_staple_save(acme_host_t *host, int job,
+                                      const unsigned char *der,
+                                      apr_size_t len, acme_err_t *err)
+{
+    proxy_t *proxy = (proxy_t *)host;
+
+    return ask(proxy,
+               json_pack("{s:s, s:i, s:s}", "call", "staple_save", "job",
+                         job, "response", base_b64url_encode(der, len,
+                                                             proxy->pool)),
+               NULL, err, NULL);
+}
+
 /** Send call (taken); nobody answers, and a lost keeper shows at the next
  *  call that is answered. */
 static void tell(proxy_t *proxy, json_t *call)
@@ -258,6 +271,7 @@ acme_host_t *proxy_host_make(int fd, apr_pool_t *pool)
     proxy->host.account_save = proxy_account_save;
     proxy->host.order_save = proxy_order_save;
     proxy->host.certificate_save = proxy_certificate_save;
+    proxy->host.staple_save = proxy_staple_save;
     proxy->host.progress = proxy_progress;
     proxy->host.done = proxy_done;
     return &proxy->host;

@@ -181,6 +181,21 @@ static apr_status_t call_certificate_save(server_t *server, json_t *call,
                                           json_string_length(pem), err);
 }
 
+static apr_status_t call_staple_save(server_t *server, json_t *call,
+                                     acme_err_t *err, apr_pool_t *pool)
+{
+    const char *text = json_string_value(json_object_get(call, "response"));
+    int job = job_of(server, call);
+    unsigned char *der;
+    apr_size_t len;
+
+    if (job < 0 || !text || strlen(text) > CRYPTO_OCSP_MAX * 4 / 3 + 4
+        || base_b64url_decode(&der, &len, text, pool) != APR_SUCCESS) {
+        return APR_BADARG;
+    }
+    return server->host->staple_save(server->host, job, der, len, err);
+}
+
 static apr_status_t call_progress(server_t *server, json_t *call,
                                   acme_err_t *err, apr_pool_t *pool)
 {
@@ -264,6 +279,7 @@ static const struct {
     { "account_save", call_account_save, 1 },
     { "order_save", call_order_save, 1 },
     { "certificate_save", call_certificate_save, 1 },
+    { "staple_save", call_staple_save, 1 },
     { "progress", call_progress, 0 },
     { "done", call_done, 0 },
     { "end", call_end, 0 }

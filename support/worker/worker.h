@@ -30,8 +30,15 @@
 
 /** What a job does. */
 typedef enum worker_kind_t {
-    WORKER_ORDER, WORKER_ACCOUNT, WORKER_REVOKE
+    WORKER_ORDER, WORKER_ACCOUNT, WORKER_REVOKE, WORKER_OCSP
 } worker_kind_t;
+
+/** One question to an OCSP responder. */
+typedef struct worker_ocsp_job_t {
+    const char *url;             /**< http or https */
+    const char *request;         /**< DER */
+    apr_size_t request_len;      /**< bytes */
+} worker_ocsp_job_t;
 
 /** One job; its number is its place in worker_plan_t.jobs. */
 typedef struct worker_job_t {
@@ -39,9 +46,11 @@ typedef struct worker_job_t {
     int ca;                      /**< index into worker_plan_t.cas */
     acme_order_job_t order;      /**< where kind is WORKER_ORDER */
     acme_revoke_job_t revoke;    /**< where kind is WORKER_REVOKE */
+    worker_ocsp_job_t ocsp;      /**< where kind is WORKER_OCSP */
 } worker_job_t;
 
-/** All that one run asks of CAs. Borrowed by worker_run. */
+/** All that one run asks of CAs; or, where the jobs are of WORKER_OCSP, of
+ *  OCSP responders and nobody else. Borrowed by worker_run. */
 typedef struct worker_plan_t {
     apr_array_header_t *cas;     /**< of acme_ca_t */
     apr_array_header_t *jobs;    /**< of worker_job_t */
@@ -93,6 +102,9 @@ typedef struct keeper_job_t {
     int must_staple;                 /**< 1: the CSR asks for the TLS
                                           feature extension (RFC 7633) */
     int dry_run;                     /**< 1: check the chain, keep nothing */
+    const apr_array_header_t *chain; /**< of crypto_cert_t *: whom a
+                                          responder is asked about … */
+    unsigned long generation;        /**< … and its number in the store */
 } keeper_job_t;
 
 /** How a job ended, filled by the run. */
@@ -102,6 +114,12 @@ typedef struct keeper_outcome_t {
     int live;                        /**< 1: the httpd that runs serves the
                                           certificate; 0: it does when it
                                           has been restarted */
+    int deferred;                    /**< 1: the certificate is stored, and
+                                          waits for its OCSP response or
+                                          keeper_publish to be served */
+    int believed;                    /**< 1: an OCSP response came that can
+                                          be believed, … */
+    crypto_ocsp_t ocsp;              /**< … whatever it says */
 } keeper_outcome_t;
 
 /** What a keeper needs. Borrowed. */
@@ -133,6 +151,22 @@ keeper_t *keeper_make(const keeper_options_t *options,
 
 /** The host to give to worker_run. */
 acme_host_t *keeper_host(keeper_t *keeper);
+
+/** Let httpd serve the certificate of a job that the store has, from now on
+ *  if it can; sets the outcome's live. What fails is logged. */
+void keeper_publish(keeper_t *keeper, int job, apr_pool_t *scratch_pool);
+
+/**
+ * Make the job that asks the OCSP responder of a certificate in the store.
+ * Source: RFC 5280 4.2.2.1 (who that is).
+ *
+ * @param wj, kj  filled; everything in them lives in result_pool
+ * @return APR_ENOENT if there is no such certificate; APR_ENOTIMPL if it
+ *         names no responder; APR_EINVAL for a URL that is none
+ */
+apr_status_t keeper_staple_job(worker_job_t *wj, keeper_job_t *kj,
+                               const store_t *store, const char *id,
+                               acme_err_t *err, apr_pool_t *result_pool);
 
 /** How job ended. */
 const keeper_outcome_t *keeper_outcome(const keeper_t *keeper, int job);

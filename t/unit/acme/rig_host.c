@@ -146,5 +146,5 @@ static void host_done(acme_host_t *host, int job,
 
 const acme_host_t rig_host = {
     host_sign, host_csr, host_put, host_remove, host_directory,
-    host_account, host_order, host_certificate, host_progress, host_done
+    host_account, host_order, host_certificate, NULL, host_progress, host_done
 };

@@ -15,6 +15,7 @@ Suite *issue_suite(void);
 Suite *renew_suite(void);
 Suite *report_suite(void);
 Suite *revoke_suite(void);
+Suite *staple_suite(void);
 
 int main(void)
 {
@@ -23,7 +24,7 @@ int main(void)
                         account_suite(), report_suite(), revoke_suite(),
                         notify_suite(), certificates_suite(),
                         config_suite(), issue_suite(), renew_suite(),
-                        NULL };
+                        staple_suite(), NULL };
 
     return unit_run(suites);
 }

@@ -122,6 +122,35 @@ START_TEST(plain_port)
 }
 END_TEST
 
+/* Responders are asked by http, too, and by nobody else; their failures are
+ * told as theirs. */
+START_TEST(responders)
+{
+    rig_options_t options = { .serve = serve_plain, .plain = 1 };
+    rig_server_t *server = rig_server(&options, pool);
+    http_request_t request = rig_request(server, "/", pool);
+    http_options_t http = { .user_agent = "unit", .responder = 1 };
+    http_transport_t *transport;
+
+    request.url = apr_psprintf(pool, "http://127.0.0.1:%d/", server->port);
+    unit_ok(http_curl_make(&transport, &http, base_clock_system(), &err,
+                           pool));
+    rig_send(&reply, transport, &request, pool);
+    ck_assert_ptr_nonnull(reply.response);
+    ck_assert_str_eq(reply.response->body, "I speak no TLS");
+    request.url = apr_psprintf(pool, "http://127.0.0.1:%d/",
+                               rig_closed_port());
+    rig_send(&reply, transport, &request, pool);
+    failed(BASE_EXIT_BUSY, "cannot reach the OCSP responder at http://");
+    request.url = server->base;
+    rig_send(&reply, transport, &request, pool);
+    failed(BASE_EXIT_FAILED, "cannot speak TLS with the OCSP responder at");
+    request.url = "ftp://127.0.0.1/";
+    unit_fails(transport->submit(transport, &request, rig_done, &reply, &err,
+                                 pool), APR_EINVAL, "http:// or https://");
+}
+END_TEST
+
 /* A server that accepts and never says a word is one that cannot be
  * reached. */
 START_TEST(silent_handshake)
@@ -303,6 +332,7 @@ Suite *failure_suite(void)
     tcase_add_test(tc, bad_roots);
     tcase_add_test(tc, old_tls);
     tcase_add_test(tc, plain_port);
+    tcase_add_test(tc, responders);
     tcase_add_test(tc, silent_handshake);
     tcase_add_test(tc, reset_handshake);
     tcase_add_loop_test(tc, no_whole_reply, 0, 7);

@@ -50,6 +50,35 @@ START_TEST(certificate_is_kept)
 }
 END_TEST
 
+/* An OCSP response lies beside its certificate, private, and goes with it;
+ * without one there is no place for it. */
+START_TEST(staple_is_kept)
+{
+    store_certificate_t c = sample("CERT\n");
+    apr_size_t len;
+    char *text;
+
+    unit_fails(store_certificate_staple_write(store, "a.test", "x", 1, &err,
+                                              pool), APR_ENOENT, "a.test");
+    base_err_clear(&err);
+    unit_ok(store_certificate_write(store, "a.test", &c, &err, pool));
+    unit_ok(store_certificate_staple_write(store, "a.test", "one\0more", 8,
+                                           &err, pool));
+    unit_ok(store_certificate_staple_write(store, "a.test", "tw\0o", 4, &err,
+                                           pool));
+    unit_ok(store_certificate_file(&text, &len, store, "a.test", "ocsp.der",
+                                   &err, pool));
+    ck_assert_uint_eq(len, 4);
+    ck_assert(!memcmp(text, "tw\0o", 4));
+    ck_assert_int_eq(mode_of(in_store("domains/a.test/00000001/ocsp.der")),
+                     0600);
+    unit_ok(store_certificate_write(store, "a.test", &c, &err, pool));
+    unit_fails(store_certificate_file(&text, &len, store, "a.test",
+                                      "ocsp.der", &err, pool), APR_ENOENT,
+               "ocsp.der");
+}
+END_TEST
+
 /* Generations are numbered from 1; before the first there is none. */
 START_TEST(generations_are_numbered)
 {
@@ -178,6 +207,7 @@ Suite *certificate_suite(void)
 
     tcase_add_test(tc, ids_follow_key_types);
     tcase_add_test(tc, certificate_is_kept);
+    tcase_add_test(tc, staple_is_kept);
     tcase_add_test(tc, generations_are_numbered);
     tcase_add_test(tc, key_may_be_elsewhere);
     tcase_add_test(tc, generations_are_pruned);

@@ -27,6 +27,29 @@ static const char *issue(EVP_PKEY *evp, const char *san, long from, long to)
     return fix_pem(pool, fix_cert(&spec, pool), ca_cert, NULL);
 }
 
+static void add_extension(X509 *x509, int nid, const char *value)
+{
+    X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+
+    ck_assert_ptr_nonnull(ext);
+    ck_assert(X509_add_ext(x509, ext, -1));
+    X509_EXTENSION_free(ext);
+}
+
+/* A certificate for job 0 with the TLS feature and this information. */
+static const char *issue_must_staple(const char *access)
+{
+    fix_spec_t spec = { .san = "DNS:n0.example", .issuer = ca_cert,
+                        .issuer_key = ca_key };
+    X509 *x509;
+
+    spec.key = key_of(csr_of(0));
+    x509 = fix_unsigned(&spec, pool);
+    add_extension(x509, NID_tlsfeature, "status_request");
+    add_extension(x509, NID_info_access, access);
+    return fix_pem(pool, fix_sign(x509, &spec), ca_cert, NULL);
+}
+
 static apr_status_t save(int number, const char *pem)
 {
     return host->certificate_save(host, number, pem, strlen(pem), &err);
@@ -150,6 +173,24 @@ START_TEST(kept_chains_may_wait)
     ck_assert_msg(!is_live(0), "no segment");
     ck_assert_str_eq(kept("n0.example", "fullchain.pem"), pem);
     ck_assert(exists("domains/n0.example/00000003"));
+}
+END_TEST
+
+/* A certificate that must be stapled is not served before it can be: whoever
+ * runs the keeper publishes it once it has a response. Where it names no
+ * responder there is nothing to wait for. */
+START_TEST(must_staple_waits)
+{
+    httpd_serves("n0.example");
+    unit_ok(save(0, issue_must_staple("OCSP;URI:http://ocsp.example/")));
+    ck_assert(keeper_outcome(keeper, 0)->deferred);
+    ck_assert(!is_live(0));
+    keeper_publish(keeper, 0, pool);
+    ck_assert(is_live(0));
+    restart();
+    unit_ok(save(0, issue_must_staple("caIssuers;URI:http://x.example/")));
+    ck_assert(!keeper_outcome(keeper, 0)->deferred);
+    ck_assert(is_live(0));
 }
 END_TEST
 
@@ -277,6 +318,7 @@ Suite *keeper_certificate_suite(void)
     tcase_add_test(tc, kept_keys_are_private);
     tcase_add_test(tc, kept_chains_are_live);
     tcase_add_test(tc, kept_chains_may_wait);
+    tcase_add_test(tc, must_staple_waits);
     tcase_add_test(tc, other_chains_are_not_live);
     tcase_add_test(tc, other_keys_are_not_kept);
     tcase_add_test(tc, other_names_are_not_kept);

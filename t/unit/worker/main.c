@@ -10,6 +10,8 @@ Suite *keeper_certificate_suite(void);
 Suite *keeper_order_suite(void);
 Suite *keeper_save_suite(void);
 Suite *keeper_sign_suite(void);
+Suite *keeper_staple_suite(void);
+Suite *ocsp_suite(void);
 Suite *run_suite(void);
 Suite *net_suite(void);
 
@@ -19,7 +21,8 @@ int main(void)
                         keeper_suite(), keeper_account_suite(),
                         keeper_certificate_suite(), keeper_order_suite(),
                         keeper_save_suite(), keeper_sign_suite(),
-                        run_suite(), net_suite(), NULL };
+                        keeper_staple_suite(), ocsp_suite(), run_suite(),
+                        net_suite(), NULL };
 
     return unit_run(suites);
 }

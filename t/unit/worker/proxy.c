@@ -100,6 +100,8 @@ START_TEST(calls_go_both_ways)
     unit_ok(proxy->order_save(proxy, 1, parse("{\"step\":1}"), &err));
     unit_ok(proxy->order_save(proxy, 1, NULL, &err));
     unit_ok(proxy->certificate_save(proxy, 0, "P\nM and more", 3, &err));
+    unit_ok(proxy->staple_save(proxy, 1, (const unsigned char *)"DER", 3,
+                               &err));
     proxy->progress(proxy, 2, "walking");
     proxy->done(proxy, 2, &result);
     finish();
@@ -110,7 +112,8 @@ START_TEST(calls_go_both_ways)
                      "1795460400000000\nchallenge_remove 0 http-01 T\n"
                      "directory_save 1 {\"x\":[1]}\naccount_save 0 U {}\n"
                      "order_save 1 {\"step\":1}\norder_save 1 NULL\n"
-                     "certificate_save 0 3 P\nM\nprogress 2 walking\n"
+                     "certificate_save 0 3 P\nM\nstaple_save 1 DER\n"
+                     "progress 2 walking\n"
                      "done 2\n");
     ck_assert_int_eq(script->results[2].requests, 7);
     ck_assert_int_eq(script->results[2].elapsed, 8);
@@ -173,6 +176,8 @@ START_TEST(refusals_arrive_whole)
     check_refused(proxy->account_save(proxy, 0, "U", parse("{}"), &err));
     check_refused(proxy->order_save(proxy, 0, NULL, &err));
     check_refused(proxy->certificate_save(proxy, 0, "P", 1, &err));
+    check_refused(proxy->staple_save(proxy, 0, (const unsigned char *)"D", 1,
+                                     &err));
     finish();
 }
 END_TEST

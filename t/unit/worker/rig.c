@@ -111,6 +111,14 @@ static apr_status_t script_certificate_save(acme_host_t *host, int job,
     return answer(host, err);
 }
 
+static apr_status_t script_staple_save(acme_host_t *host, int job,
+                                       const unsigned char *der,
+                                       apr_size_t len, acme_err_t *err)
+{
+    note(host, "staple_save %d %.*s", job, (int)len, (const char *)der);
+    return answer(host, err);
+}
+
 static void script_progress(acme_host_t *host, int job, const char *step)
 {
     note(host, "progress %d %s", job, step);
@@ -155,6 +163,7 @@ script_t *rig_script(apr_pool_t *p)
     script->host.account_save = script_account_save;
     script->host.order_save = script_order_save;
     script->host.certificate_save = script_certificate_save;
+    script->host.staple_save = script_staple_save;
     script->host.progress = script_progress;
     script->host.done = script_done;
     return script;

@@ -95,6 +95,7 @@ START_TEST(calls_reach_the_host)
     tell("{\"call\":\"order_save\",\"job\":2,\"state\":{\"b\":2}}");
     tell("{\"call\":\"order_save\",\"job\":2,\"state\":null}");
     tell("{\"call\":\"certificate_save\",\"job\":0,\"pem\":\"a\\nb\"}");
+    tell("{\"call\":\"staple_save\",\"job\":2,\"response\":\"REVS\"}");
     tell("{\"call\":\"progress\",\"job\":0,\"step\":\"walking\"}");
     tell("{\"call\":\"done\",\"job\":0,\"requests\":3,\"elapsed\":4," TIMING
          ",\"error\":" NO_ERROR "}");
@@ -107,9 +108,10 @@ START_TEST(calls_reach_the_host)
                      "challenge_remove 0 http-01 T\n"
                      "directory_save 1 {\"a\":1}\naccount_save 0 U {}\n"
                      "order_save 2 {\"b\":2}\norder_save 2 NULL\n"
-                     "certificate_save 0 3 a\nb\nprogress 0 walking\n"
+                     "certificate_save 0 3 a\nb\nstaple_save 2 DER\n"
+                     "progress 0 walking\n"
                      "done 0\n");
-    for (i = 0; i < 10; i++) {
+    for (i = 0; i < 11; i++) {
         ck_assert_str_eq(next_answer(), i < 3
                          ? "{\"error\":" NO_ERROR ",\"value\":\"VALUE\"}"
                          : "{\"error\":" NO_ERROR ",\"value\":\"\"}");
@@ -261,6 +263,7 @@ END_TEST
 #define ACCOUNT "\"call\":\"account_save\","
 #define ORDER "\"call\":\"order_save\","
 #define CERT "\"call\":\"certificate_save\","
+#define STAPLE "\"call\":\"staple_save\","
 #define UNTIMED "\"call\":\"done\",\"job\":0,\"requests\":1," \
     "\"elapsed\":1,\"error\":" NO_ERROR
 #define DONE "\"call\":\"done\"," TIMING ","
@@ -333,6 +336,12 @@ static const char *const bad_calls[] = {
     "{" CERT "\"job\":0}", "{" CERT "\"job\":0,\"pem\":null}",
     "{" CERT "\"job\":0,\"pem\":[\"a\"]}", "{" CERT "\"pem\":\"a\"}",
     "{" CERT "\"job\":3,\"pem\":\"a\"}",
+    /* staple_save */
+    "{" STAPLE "\"job\":0}", "{" STAPLE "\"job\":0,\"response\":null}",
+    "{" STAPLE "\"job\":3,\"response\":\"REVS\"}",
+    "{" STAPLE "\"response\":\"REVS\"}",
+    "{" STAPLE "\"job\":0,\"response\":\"R=\"}",
+    "{" STAPLE "\"job\":0,\"response\":\"R E VS\"}",
     /* progress */
     "{\"call\":\"progress\",\"job\":0}",
     "{\"call\":\"progress\",\"step\":\"s\"}",
