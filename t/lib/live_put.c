@@ -11,6 +11,7 @@
  *   live_put SEGMENT staple ID GENERATION DER SECONDS
  *   live_put SEGMENT name NAME SECONDS CHAIN KEY CHAIN KEY    EC, then RSA
  *   live_put SEGMENT no-name NAME
+ *   live_put SEGMENT make [ID...]           a new one, as httpd's parent does
  *   live_put SEGMENT flip ID USEC CHAIN KEY...     in turn, for ever
  *
  * CHAIN, KEY and DER: files. SECONDS until it expires; negative: it has expired
@@ -175,6 +176,24 @@ static int act(live_writer_t *writer, int argc, const char *const *argv,
     return rv == APR_SUCCESS ? 0 : 1;
 }
 
+static int make(int argc, const char *const *argv, apr_pool_t *pool)
+{
+    apr_array_header_t *ids = apr_array_make(pool, argc, sizeof(char *));
+    const char *error;
+    live_t *live;
+    int i;
+
+    for (i = 3; i < argc; i++) {
+        APR_ARRAY_PUSH(ids, const char *) = argv[i];
+    }
+    if (live_parent_open(&live, argv[1], ids, ids, &error, pool)
+        != APR_SUCCESS) {
+        fprintf(stderr, "live_put: %s\n", error);
+        return 1;
+    }
+    return 0;
+}
+
 int main(int argc, const char *const *argv)
 {
     live_writer_t *writer;
@@ -187,6 +206,9 @@ int main(int argc, const char *const *argv)
     if (argc < 3) {
         fprintf(stderr, "usage: live_put SEGMENT put|remove|many|fill|cert|"
                 "staple|flip|generation ...\n");
+    }
+    else if (!strcmp(argv[2], "make")) {
+        status = make(argc, argv, pool);
     }
     else if (live_writer_open(&writer, argv[1], &error, pool)) {
         fprintf(stderr, "live_put: %s\n", error);
