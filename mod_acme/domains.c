@@ -37,10 +37,17 @@ typedef struct resolver_t {
     apr_hash_t *seen;            /* scratch: names of one claim */
     apr_hash_t *suffixes;        /* "org", "example.org" -> array of the
                                     names under it; NULL: not made yet */
+    apr_hash_t *cas;             /* URL -> ca_use_t * */
     apr_pool_t *pconf;
     apr_pool_t *ptemp;
     int faults;
 } resolver_t;
+
+/* A CA that a domain names. */
+typedef struct ca_use_t {
+    const acme_domain_t *first;
+    int said;                    /* 1: another one does not agree with it */
+} ca_use_t;
 
 /* ----------------------------------------------------------------- names */
 
@@ -596,6 +603,68 @@ static void domain_warn(const resolver_t *r, const acme_domain_t *domain)
 
 /* ----------------------------------------------------------- check_config */
 
+static int contact_same(const acme_domain_t *a, const acme_domain_t *b,
+                        apr_pool_t *p)
+{
+    return a->settings->contact == b->settings->contact
+        || !strcmp(apr_array_pstrcat(p, acme_domain_contact(a, p), ','),
+                   apr_array_pstrcat(p, acme_domain_contact(b, p), ','));
+}
+
+/* The directive in which two domains of one CA differ though they share
+ * what it is for, the account and the way to the CA; NULL: none. */
+static const char *ca_difference(const acme_domain_t *a,
+                                 const acme_domain_t *b, apr_pool_t *p)
+{
+    const char *roots_a = acme_domain_ca_certificate_file(a);
+    const char *roots_b = acme_domain_ca_certificate_file(b);
+
+    if (acme_domain_agreement(a) != acme_domain_agreement(b)) {
+        return "ACMEAgreement";
+    }
+    if (strcmp(roots_a ? roots_a : "", roots_b ? roots_b : "")) {
+        return "ACMECACertificateFile";
+    }
+    return contact_same(a, b, p) ? NULL : "ACMEContact";
+}
+
+/* Said once for each CA. */
+static void ca_warn(const resolver_t *r, const acme_domain_t *domain,
+                    const char *url)
+{
+    ca_use_t *use = apr_hash_get(r->cas, url, APR_HASH_KEY_STRING);
+    const char *directive;
+
+    if (!use) {
+        use = apr_pcalloc(r->ptemp, sizeof(*use));
+        use->first = domain;
+        apr_hash_set(r->cas, url, APR_HASH_KEY_STRING, use);
+        return;
+    }
+    directive = use->said ? NULL : ca_difference(use->first, domain,
+                                                 r->ptemp);
+    if (directive) {
+        use->said = 1;
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, r->s,
+                     "ACME0011: ACMEDomain %s at %s:%d and %s at %s:%d name "
+                     "the CA %s, but not with the same %s: there is one "
+                     "account at a CA, so what the one has that is ordered "
+                     "first holds for both", use->first->name,
+                     use->first->file, use->first->line, domain->name,
+                     domain->file, domain->line, url, directive);
+    }
+}
+
+static void cas_warn(const resolver_t *r, const acme_domain_t *domain)
+{
+    const apr_array_header_t *cas = acme_domain_ca(domain);
+    int i;
+
+    for (i = 0; i < cas->nelts; i++) {
+        ca_warn(r, domain, APR_ARRAY_IDX(cas, i, const char *));
+    }
+}
+
 static void servers_resolve(resolver_t *r)
 {
     const apr_array_header_t *hosts = acme_server_hosts(r->s, r->ptemp);
@@ -614,6 +683,7 @@ static void servers_resolve(resolver_t *r)
 
         domain->certificates = acme_certificates_make(domain, r->pconf);
         domain_warn(r, domain);
+        cas_warn(r, domain);
     }
 }
 
@@ -621,7 +691,8 @@ int acme_domains_resolve(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
 {
     acme_state_t *state = acme_state_get();
     const acme_settings_t *settings = acme_server_conf(s)->settings;
-    resolver_t r = { state, s, settings, NULL, NULL, NULL, pconf, ptemp, 0 };
+    resolver_t r = { state, s, settings, NULL, NULL, NULL, NULL, pconf, ptemp,
+                     0 };
     int i;
 
     state->main_server = s;
@@ -637,6 +708,7 @@ int acme_domains_resolve(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
     }
     r.owners = apr_hash_make(ptemp);
     r.seen = apr_hash_make(ptemp);
+    r.cas = apr_hash_make(ptemp);
     for (i = 0; i < state->claims->nelts; i++) {
         claim_resolve(&r, APR_ARRAY_IDX(state->claims, i, acme_claim_t *));
     }

@@ -398,7 +398,9 @@ END
         'settings, the defaults filled in';
     is $json->{domains}[0]{settings}{agreement}, JSON::PP::false(),
         'of the section alone';
-    unlike $r->{err}, qr/ACME0/, 'nothing to say';
+    like $r->{err}, qr/ACME0011: .* not with the same ACMEAgreement/,
+        'which is warned of';
+    unlike $r->{err}, qr/ACME0(?!011)/, 'and nothing else to say';
 }
 
 # An ordinary user may ask; nothing is written.
