@@ -397,6 +397,34 @@ sub switched_off
     return;
 }
 
+# What came of tls-alpn-01 is counted: a challenge that is pending, and one
+# that nobody knows.
+sub counted
+{
+    my ($mpm, $rig) = @_;
+    my $live_put = ACME::Rig::builddir() . '/t/lib/live_put';
+    my $tls = $rig->make_tls("alpn-$mpm", names => ['a.test']);
+    my $r = $rig->run([$live_put, $httpd->root . '/run/acme-live', 'name',
+                       'a.test', 60, (@$tls{qw(cert key)}) x 2]);
+
+    is $r->{status}, 0, "$mpm: a pending name" or diag $r->{err};
+    for my $name (qw(a.test b.test b.test)) {
+        $rig->run([ACME::Rig::program('openssl'), 's_client', '-connect',
+                   '127.0.0.1:' . $httpd->https, '-servername', $name,
+                   '-alpn', 'acme-tls/1'], input => '', timeout => 20);
+    }
+    my $samples = samples("$mpm, tls-alpn-01");
+    my $metric = 'acme_challenges_served_total{type="tls-alpn-01",result=';
+    is_deeply [map { $samples->{"$metric\"$_\"}"} }
+               qw(answered refused unknown)], [1, 0, 2],
+        "$mpm: tls-alpn-01 is counted";
+    my ($alpn) = grep { $_->{type} eq 'tls-alpn-01' }
+        @{status("$mpm, tls-alpn-01")->{challenges}};
+    is_deeply $alpn, { type => 'tls-alpn-01', answered => 1, refused => 0,
+                       unknown => 2 }, "$mpm: in JSON, too";
+    return;
+}
+
 ACME::Rig::skip_unless_able(qw(openssl));
 my $rig = ACME::Rig->new;
 
@@ -411,6 +439,7 @@ for my $mpm (qw(event worker prefork)) {
     failing($mpm);
     restarted($mpm);
     requests($mpm);
+    counted($mpm, $rig);
     switched_off($mpm);
     is $httpd->faults, '', "$mpm: no child crashed";
     next if $mpm ne 'prefork';
@@ -431,6 +460,21 @@ for my $mpm (qw(event worker prefork)) {
     $a = certificate_of(status('removed'), 'a.test');
     is "$a->{state} $a->{generation} " . ($a->{not_after} // 'never'),
         'missing 0 never', 'a certificate that was removed is missing';
+    $httpd->stop;
+
+    # Where the segment cannot be made pages still answer.
+    unlink $httpd->root . '/run/acme-live';
+    $rig->make_dir($httpd->root . '/run/acme-live', 0700);
+    $scene->start;
+    my $json = status('no segment');
+    is certificate_of($json, 'a.test')->{state}, 'unknown',
+        'without a segment nothing is known';
+    is $json->{restarted}, undef, 'which can be seen';
+    like section('no segment'), qr/unknown/, 'in HTML';
+    is samples('no segment')->{'acme_certificates{state="unknown"}'}, 1,
+        'as a metric';
+    is lines('no segment')->{'ACMECertificates-unknown'}, 1, 'as a line';
+    rmdir $httpd->root . '/run/acme-live';
     $httpd->stop;
 }
 
