@@ -368,6 +368,26 @@ static void list_put(const page_t *page)
     ap_rputs("</dl>\n", page->r);
 }
 
+/* How each CA answers. */
+static void cas_put(const page_t *page)
+{
+    int i;
+
+    for (i = 0; i < LIVE_CAS_MAX && page->manager.live.cas[i].url[0]; i++) {
+        const live_ca_t *ca = &page->manager.live.cas[i];
+
+        ap_rprintf(page->r, "<dt>CA %s: %" APR_UINT64_T_FMT " requests",
+                   escaped(page, ca->url), ca->requests);
+        if (ca->replies) {
+            ap_rprintf(page->r, ", answered in %.0f ms on average, %.0f ms "
+                       "at most in the last run",
+                       (double)ca->latency / (double)ca->replies / 1000,
+                       (double)ca->slowest / 1000);
+        }
+        ap_rputs("</dt>\n", page->r);
+    }
+}
+
 static void html_put(const page_t *page, int flags)
 {
     const acme_summary_t *summary = &page->summary;
@@ -386,8 +406,10 @@ static void html_put(const page_t *page, int flags)
                   NULL);
     }
     ap_rprintf(page->r, "<dt>Orders: %" APR_UINT64_T_FMT " issued, %"
-               APR_UINT64_T_FMT " failed. Times are UTC.</dt>\n</dl>\n",
+               APR_UINT64_T_FMT " failed</dt>\n",
                page->manager.live.issued, page->manager.live.failed);
+    cas_put(page);
+    ap_rputs("<dt>Times are UTC.</dt>\n</dl>\n", page->r);
     if (page->shown_count == 0) {
         return;
     }

@@ -271,7 +271,10 @@ sub after
     cmp_ok $json->{handshakes_swapped}, '>=', 1, "$what: a handshake";
     is $json->{cas}[0]{url}, $ca->directory, "$what: the CA is timed";
     cmp_ok $json->{cas}[0]{replies}, '>=', 8, "$what: by its replies";
-    like section($what), qr{>valid</b>.*until \d{4}-}s, "$what: valid";
+    my $html = section($what);
+    like $html, qr{>valid</b>.*until \d{4}-}s, "$what: valid";
+    like $html, qr{CA https://\S+: \d+ requests, answered in \d+ ms},
+        "$what: the CA in HTML";
     is lines($what)->{'ACMECertificates-valid'}, 1, "$what: counted";
     my $samples = samples($what);
     my $labels = '{name="a.test",key_type="P-256"}';
