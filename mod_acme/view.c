@@ -30,6 +30,8 @@
 
 APLOG_USE_MODULE(acme);
 
+#define LATE_MAX apr_time_from_sec(15 * 60)
+
 const char *acme_view_state(live_state_t state)
 {
     static const char *const names[ACME_STATES] = {
@@ -158,13 +160,23 @@ void acme_summary_make(acme_summary_t *summary, apr_time_t now)
 
 /* ------------------------------------------------------------- the manager */
 
-/* Its pid is that of a process; children may not signal it, and that says
- * that it is there. */
-static int manager_alive(const live_manager_t *manager)
+/* It should have woken long ago: its number is another process's by now, or
+ * it hangs. Orders may take their time. */
+static int manager_late(const live_manager_t *manager, apr_time_t now)
+{
+    apr_time_t due = manager->next_wake > manager->last_pass
+        ? manager->next_wake : manager->last_pass;
+
+    return !manager->ordering && due && due + LATE_MAX < now;
+}
+
+/* Children may not signal it, and that says that it is there. */
+static int manager_alive(const live_manager_t *manager, apr_time_t now)
 {
     pid_t pid = (pid_t)manager->pid;
 
-    return pid > 1 && (kill(pid, 0) == 0 || errno == EPERM);
+    return pid > 1 && !manager_late(manager, now)
+        && (kill(pid, 0) == 0 || errno != ESRCH);
 }
 
 void acme_manager_view_make(acme_manager_view_t *view)
@@ -176,7 +188,7 @@ void acme_manager_view_make(acme_manager_view_t *view)
     if (state->live) {
         (void)live_child_manager(&view->live, state->live);
     }
-    view->running = manager_alive(&view->live);
+    view->running = manager_alive(&view->live, apr_time_now());
 }
 
 /* ----------------------------------------------------------------- helpers */

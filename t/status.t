@@ -428,6 +428,28 @@ sub counted
     return;
 }
 
+# A manager is there as long as a process has its number and it does not
+# oversleep: numbers are used again.
+sub believed
+{
+    my ($rig) = @_;
+    my %case = ("$$ 60" => 'it sleeps', "$$ -600" => 'it is late',
+                "$$ -3600" => 'that is another process',
+                '4194399 60' => 'no such process', '0 60' => 'none');
+
+    for my $case (sort keys %case) {
+        my $r = $rig->run([ACME::Rig::builddir() . '/t/lib/live_put',
+                           $httpd->root . '/run/acme-live', 'manager',
+                           split / /, $case]);
+        is $r->{status}, 0, "the manager: $case" or diag $r->{err};
+        my $manager = status($case{$case})->{manager};
+        my $runs = $case =~ /^$$ (?:60|-600)$/ ? $$ : 'none';
+        is $manager->{pid} // 'none', $runs, $case{$case};
+        is !!$manager->{running}, $runs ne 'none', "$case{$case}: running";
+    }
+    return;
+}
+
 ACME::Rig::skip_unless_able(qw(openssl));
 my $rig = ACME::Rig->new;
 
@@ -457,6 +479,7 @@ for my $mpm (qw(event worker prefork)) {
     is $a->{state}, 'valid', 'httpd alone: valid';
     ok $a->{serial} && $a->{not_after} && !defined $a->{ca},
         'httpd alone: what the certificate says';
+    believed($rig);
     is $a->{issuer}, 'Evil Issuer', 'httpd alone: its issuer';
     rename $scene->store . '/domains/a.test', $scene->store . '/gone';
     $httpd->graceful;

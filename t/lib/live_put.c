@@ -11,6 +11,7 @@
  *   live_put SEGMENT staple ID GENERATION DER SECONDS
  *   live_put SEGMENT name NAME SECONDS CHAIN KEY CHAIN KEY    EC, then RSA
  *   live_put SEGMENT no-name NAME
+ *   live_put SEGMENT manager PID SECONDS    it wakes then
  *   live_put SEGMENT make [ID...]           a new one, as httpd's parent does
  *   live_put SEGMENT flip ID USEC CHAIN KEY...     in turn, for ever
  *
@@ -132,6 +133,15 @@ static apr_status_t put_name(live_writer_t *writer, const char *const *argv,
     return live_writer_name_put(writer, argv[3], &answer, until(argv[4]));
 }
 
+static void fill_manager(void *baton, live_manager_t *manager)
+{
+    const char *const *argv = baton;
+
+    manager->pid = (uint32_t)strtoul(argv[3], NULL, 10);
+    manager->last_pass = until(argv[4]);
+    manager->next_wake = manager->last_pass;
+}
+
 static int act(live_writer_t *writer, int argc, const char *const *argv,
                apr_pool_t *pool)
 {
@@ -164,6 +174,9 @@ static int act(live_writer_t *writer, int argc, const char *const *argv,
     }
     else if (argc >= 7 && argc % 2 && !strcmp(argv[2], "flip")) {
         rv = flip(writer, argv, argc, pool);
+    }
+    else if (argc == 5 && !strcmp(argv[2], "manager")) {
+        rv = live_writer_manager_edit(writer, fill_manager, (void *)argv);
     }
     else if (argc == 3 && !strcmp(argv[2], "generation")) {
         printf("%" APR_UINT64_T_FMT "\n", live_writer_generation(writer));
