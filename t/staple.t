@@ -410,6 +410,25 @@ $ocsp->set(signer => 'issuer');
     stapled($scene, 'm.test', 'and then with one');
 }
 
+# A run that is killed while such a certificate waits leaves it in the store
+# and unpublished; the next one that asks for its response publishes it.
+{
+    my $old = sprintf '%s/domains/m.test/%08d', $scene->store,
+        $scene->generation('m.test') - 1;
+    my $file = $scene->store . '/ledger.json';
+    my $ledger = JSON::PP->new->decode(ACME::Rig->read_file($file));
+
+    $rig->run([$live_put, $httpd->root . '/run/acme-live', 'cert', 'm.test',
+               $scene->generation('m.test') - 1, "$old/fullchain.pem",
+               "$old/key.pem"]);
+    isnt handshake($scene, 'm.test')->{serial},
+        stored_serial($scene, 'm.test'), 'unpublished';
+    delete $ledger->{staples}{'m.test'};
+    $rig->write_file($file, JSON::PP->new->encode($ledger), 0600);
+    $scene->ends(['renew'], 0, 'the next run');
+    stapled($scene, 'm.test', 'publishes it, and staples');
+}
+
 # "openssl ocsp" as the responder, over its own HTTP.
 {
     $ocsp->stop;

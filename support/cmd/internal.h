@@ -260,7 +260,8 @@ void cmd_report_manager(cmd_t *cmd, const cmd_manager_t *manager);
 /**
  * How long after a good OCSP response the next one is fetched: when half of
  * what it holds for is over, up to an eighth earlier. Not within 10 minutes
- * unless it is over before 20; never within 10 s.
+ * unless it is over before 20; never within 10 s, and at least once in 30
+ * days.
  * Source: ours.
  *
  * @param random  any bits

@@ -30,6 +30,7 @@
  * than the double. */
 #define REFRESH_MIN (10 * MINUTE)
 #define REFRESH_LEAST (10 * SECOND)
+#define REFRESH_MAX (30 * 24 * HOUR)
 
 /* A day's wait would be longer than most responses hold. */
 #define RUNGS 3
@@ -98,8 +99,9 @@ apr_interval_time_t cmd_staple_wait(apr_time_t this_update,
     if (wait < REFRESH_MIN) {
         wait = left / 2 < REFRESH_MIN ? left / 2 : REFRESH_MIN;
     }
+    wait = wait > REFRESH_MAX ? REFRESH_MAX : wait;
     /* Up to an eighth earlier, so that not all come at once. */
-    wait -= wait / 8 * (apr_interval_time_t)(random >> 16) / 65536;
+    wait -= wait / (8 * 65536) * (apr_interval_time_t)(random >> 16);
     return wait < REFRESH_LEAST ? REFRESH_LEAST : wait;
 }
 
