@@ -253,6 +253,16 @@ sub no_reload
     return;
 }
 
+# A host with SSLUseStapling, and one whose certificate must be stapled.
+sub two_hosts
+{
+    my ($scene, $more) = @_;
+
+    return $scene->config(text => stapling_hosts($scene, $more, 'a.test')
+        . "<ACMEDomain m.test>\n    ACMEMustStaple on\n</ACMEDomain>\n"
+        . $scene->host('m.test'));
+}
+
 # What every MPM does.
 sub basics
 {
@@ -260,9 +270,7 @@ sub basics
     my $scene = scene($mpm);
     my $httpd = $scene->httpd;
 
-    $scene->config(text => stapling_hosts($scene, '', 'a.test')
-        . "<ACMEDomain m.test>\n    ACMEMustStaple on\n</ACMEDomain>\n"
-        . $scene->host('m.test'))->start;
+    two_hosts($scene, '')->start;
     my $before = $scene->served_now;
 
     # A host that starts without a certificate staples from the handshake on
@@ -394,12 +402,18 @@ $ocsp->set(signer => 'issuer');
 }
 
 # A certificate that must be stapled waits for its response, but not for
-# ever: a responder that never answers delays it by some seconds.
+# ever: a responder that never answers delays it by some seconds. That it is
+# installed is told when it is.
 {
     my $serial = stored_serial($scene, 'm.test');
     $ocsp->set(mode => 'silent');
-    my $r = $scene->ends(['renew', '--force', 'm.test'], 0, 'renewed');
+    two_hosts($scene, "ACMENotify /bin/echo\n");
+    my $r = $scene->ends([qw(--log-level info renew --force m.test)], 0,
+                         'renewed');
 
+    like $r->{err}, qr/no new OCSP response.*ACMENotify: installed m\.test/s,
+        'told in this order';
+    is scalar(() = $r->{err} =~ /ACMENotify: installed/g), 1, 'once';
     cmp_ok $r->{seconds}, '>', 5, 'it waited';
     cmp_ok $r->{seconds}, '<', 20, 'and ended';
     my $got = handshake($scene, 'm.test');
