@@ -149,7 +149,8 @@ typedef struct live_slot_t {
     uint32_t seq;          /**< odd: being written, or its pair is */
     uint32_t version;      /**< raised by each certificate; 0: none since
                                 httpd's (re)start */
-    uint64_t generation;   /**< the store's number of it */
+    uint64_t generation;   /**< the store's number of it; with version 0: of
+                                the one that httpd has loaded, 0: none */
     int64_t not_after;     /**< µs UTC */
     uint32_t key_len;
     uint32_t chain_len;
@@ -469,6 +470,28 @@ apr_status_t live_writer_certificate_put(live_writer_t *writer,
                                          const char *id, uint64_t generation,
                                          const char *chain, const char *key,
                                          apr_time_t not_after);
+
+/**
+ * Note which generation of a certificate httpd has loaded; one that was put
+ * meanwhile stays. For httpd's parent, after each (re)start.
+ * Source: ours.
+ *
+ * @return APR_SUCCESS; APR_NOTFOUND as live_writer_certificate_put; as
+ *         live_writer_open
+ */
+apr_status_t live_writer_loaded_put(live_writer_t *writer, const char *id,
+                                    uint64_t generation);
+
+/**
+ * Which generation of a certificate httpd serves: the one that was put, else
+ * the one that it has loaded.
+ * Source: ours.
+ *
+ * @param pgeneration  set on success; 0: none, or a writer died in the slot
+ * @return as live_writer_loaded_put
+ */
+apr_status_t live_writer_serves(live_writer_t *writer, uint64_t *pgeneration,
+                                const char *id);
 
 /**
  * Let httpd staple an OCSP response to a certificate, from its next

@@ -387,6 +387,56 @@ apr_status_t live_writer_certificate_put(live_writer_t *writer,
     return rv;
 }
 
+/* Lock the segment and find a slot. @return as live_writer_serves */
+static apr_status_t slot_lock(live_slot_t **pslot, live_writer_t *writer,
+                              const char *id)
+{
+    const char *fault;
+    uint32_t slot;
+    apr_status_t rv = live_writer_begin(&writer->main, &fault);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    slot = live_slot_find(&writer->main.seg, id);
+    if (slot == LIVE_NO_SLOT) {
+        live_writer_end(&writer->main);
+        return APR_NOTFOUND;
+    }
+    *pslot = live_slot(&writer->main.seg, slot);
+    return APR_SUCCESS;
+}
+
+apr_status_t live_writer_loaded_put(live_writer_t *writer, const char *id,
+                                    uint64_t generation)
+{
+    live_slot_t *slot;
+    apr_status_t rv = slot_lock(&slot, writer, id);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    /* Readers look at the version first, and never at this without one. */
+    if (!slot->version && !slot_torn(slot)) {
+        __atomic_store_n(&slot->generation, generation, __ATOMIC_RELAXED);
+    }
+    live_writer_end(&writer->main);
+    return APR_SUCCESS;
+}
+
+apr_status_t live_writer_serves(live_writer_t *writer, uint64_t *pgeneration,
+                                const char *id)
+{
+    live_slot_t *slot;
+    apr_status_t rv = slot_lock(&slot, writer, id);
+
+    if (rv == APR_SUCCESS) {
+        *pgeneration = slot_torn(slot) ? 0 : slot->generation;
+        live_writer_end(&writer->main);
+    }
+    return rv;
+}
+
 static void staple_store(live_slot_t *slot, live_pair_t *pair,
                          const live_staple_t *value)
 {

@@ -338,6 +338,25 @@ static apr_array_header_t *served_list(apr_array_header_t *ids,
     return list;
 }
 
+/* acmectl compares it with the store: a run that was killed may have left
+ * something newer there. */
+static apr_status_t loaded_put(live_writer_t *writer,
+                               const apr_array_header_t *list)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (i = 0; i < list->nelts && (rv == APR_SUCCESS || rv == APR_NOTFOUND);
+         i++) {
+        const acme_certificate_t *certificate =
+            APR_ARRAY_IDX(list, i, acme_certificate_t *);
+
+        rv = live_writer_loaded_put(writer, certificate->id,
+                                    certificate->loaded);
+    }
+    return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+}
+
 void acme_view_start(server_rec *s, apr_pool_t *ptemp)
 {
     const acme_state_t *state = acme_state_get();
@@ -355,6 +374,9 @@ void acme_view_start(server_rec *s, apr_pool_t *ptemp)
         apr_array_header_t *list = served_list(ids, ptemp);
 
         rv = live_writer_status_edit(writer, ids, view_fill, list);
+        if (rv == APR_SUCCESS) {
+            rv = loaded_put(writer, list);
+        }
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s, "ACME0701: status "

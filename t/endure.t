@@ -445,6 +445,54 @@ sub check_kills
     return;
 }
 
+# A run that is killed between keeping a certificate and telling httpd leaves
+# nothing that is due. The next one tells httpd, whether somebody runs it or
+# it is the manager.
+sub check_left
+{
+    my ($scene) = @_;
+    my ($rig, $httpd) = ($scene->rig, $scene->httpd);
+    my $current = $scene->store . '/domains/a.test/current';
+    my $switch = sub {
+        unlink $current;
+        symlink sprintf('%08d', $_[0]), $current or die $!;
+    };
+
+    $scene->config(domains => \@DOMAINS);
+    $httpd->graceful;
+    for my $who (qw(renew manager)) {
+        my $old = renews_ok($scene, 'a.test', 'one to be served');
+        my $generation = $scene->generation('a.test');
+        my $new = renews_ok($scene, 'a.test', 'one to be left');
+
+        # httpd has loaded the old one; the new one is kept, not told.
+        $switch->($generation);
+        $httpd->graceful;
+        is serial($scene, 'a.test'), $old, 'httpd does not know of it';
+        $switch->($generation + 1);
+        my $restarts = $httpd->restarts;
+        if ($who eq 'renew') {
+            my $r = $scene->ends(['renew'], 0, 'renew has nothing to do');
+            is ACME::Scene::result_of($r, 'a.test')->{result}, 'skipped',
+                '... for a.test';
+        }
+        else {
+            my $pid = $rig->spawn([ACME::Rig::acmectl_path(), '--httpd',
+                $httpd->binary, '-d', $httpd->root, '-f', $httpd->config,
+                '--log', 'stderr', '--log-level', 'info', 'serve'],
+                log => $rig->path('left.log'), env => $httpd->env);
+            ok until_true(30, 'a word', sub {
+                ($rig->read_file('left.log') // '')
+                    =~ /a\.test: the certificate that an earlier run has left/
+                }), 'the manager says what it has found';
+            $rig->kill_pid($pid);
+        }
+        is serial($scene, 'a.test'), $new, "$who: it is served";
+        is $httpd->restarts, $restarts, '... without a restart';
+    }
+    return;
+}
+
 # httpd's parent killed: the manager goes, the children go on serving what
 # they did, and when they are ended a new start finds nothing in its way.
 sub check_parent
@@ -605,6 +653,7 @@ part(segment_disk => \&check_segment_disk, $scene);
 $scene->ends(['issue', $NEW], 0, 'what was begun is brought to its end');
 part(store_disk => \&check_store_disk, $scene);
 part(rot => \&check_rot, $scene);
+part(left => \&check_left, $scene);
 part(kills => \&check_kills, $scene);
 is $scene->httpd->faults, '', 'no child crashed';
 $scene->httpd->stop;

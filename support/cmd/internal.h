@@ -232,6 +232,9 @@ void cmd_notify_expiring(cmd_t *cmd, apr_array_header_t *certificates,
  *  not change is not written. */
 void cmd_report(cmd_t *cmd, apr_array_header_t *certificates);
 
+/** The live segment for writing; NULL where there is none. */
+live_writer_t *cmd_live_writer(cmd_t *cmd);
+
 /** An order of c begins. */
 void cmd_report_begin(cmd_t *cmd, const cmd_certificate_t *c);
 
@@ -294,6 +297,16 @@ json_t *cmd_staple_json(const json_t *ledger, const cmd_certificate_t *c);
 
 /** The file whose lock the manager of a store holds. */
 const char *cmd_manager_lock(const store_t *store, apr_pool_t *pool);
+
+/* ------------------------------------------------------------ publish.c */
+
+/** Those of certificates (of cmd_certificate_t *) of which the store has
+ *  another generation than httpd serves; none where it cannot be told. */
+apr_array_header_t *cmd_behind(cmd_t *cmd,
+                               const apr_array_header_t *certificates);
+
+/** Let httpd serve what the store has of these; it is locked. */
+void cmd_publish(cmd_t *cmd, const apr_array_header_t *behind);
 
 /* ------------------------------------------------------------- orders.c */
 

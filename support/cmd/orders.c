@@ -440,6 +440,7 @@ void cmd_certificates_run(cmd_t *cmd, apr_array_header_t *certificates,
     }
     cmd_orders_run(cmd, orders, ledger);
     if (!cmd->options.dry_run && !worker_stopped()) {
+        cmd_publish(cmd, cmd_behind(cmd, skipped));
         cmd_staples_due(cmd, skipped, ledger);
         cmd_notify_expiring(cmd, certificates, ledger);
     }

@@ -11,8 +11,7 @@
 #include "acme_live.h"
 #include "cmd/internal.h"
 
-/** The live segment for writing; NULL where there is none. */
-static live_writer_t *writer_of(cmd_t *cmd)
+live_writer_t *cmd_live_writer(cmd_t *cmd)
 {
     const char *path = json_string_value(json_object_get(
         json_object_get(cmd->config, "server"), "live"));
@@ -157,7 +156,7 @@ static apr_array_header_t *ids_of(apr_array_header_t *certificates,
 
 void cmd_report(cmd_t *cmd, apr_array_header_t *certificates)
 {
-    live_writer_t *writer = writer_of(cmd);
+    live_writer_t *writer = cmd_live_writer(cmd);
     report_t report = { 0 };
 
     if (writer && certificates->nelts > 0) {
@@ -182,7 +181,7 @@ static void put_begin(void *baton, int i, live_status_t *status)
 
 void cmd_report_begin(cmd_t *cmd, const cmd_certificate_t *c)
 {
-    live_writer_t *writer = writer_of(cmd);
+    live_writer_t *writer = cmd_live_writer(cmd);
     apr_array_header_t *ids = apr_array_make(cmd->pool, 1,
                                              sizeof(const char *));
     apr_time_t now = cmd->clock->wall(cmd->clock);
@@ -255,7 +254,7 @@ static void put_totals(void *baton, live_manager_t *manager)
 void cmd_report_end(cmd_t *cmd, const cmd_certificate_t *c, const char *ca,
                     const acme_result_t *result)
 {
-    live_writer_t *writer = writer_of(cmd);
+    live_writer_t *writer = cmd_live_writer(cmd);
     apr_array_header_t *ids = apr_array_make(cmd->pool, 1,
                                              sizeof(const char *));
     order_end_t end = { { 0 }, NULL, NULL, 0, 0 };
@@ -299,7 +298,7 @@ static void put_manager(void *baton, live_manager_t *manager)
 
 void cmd_report_manager(cmd_t *cmd, const cmd_manager_t *manager)
 {
-    live_writer_t *writer = writer_of(cmd);
+    live_writer_t *writer = cmd_live_writer(cmd);
     cmd_manager_t copy = *manager;
 
     if (writer) {

@@ -528,6 +528,29 @@ static void staple_due(serve_t *serve, apr_pool_t *pool)
     judge(serve, pass, pass->err.status);
 }
 
+/** Publish what a run that was killed has left in the store.
+ *  @return 0 if another acmectl is at work: look again then */
+static int publish(serve_t *serve, const due_t *due, apr_pool_t *pool)
+{
+    cmd_t *pass = make_pass(serve, pool);
+    apr_status_t rv;
+
+    wait_for_httpd(serve, pass);
+    if (stopping || hung_up) {
+        return 1;
+    }
+    pass->options.wait = LOCK_WAIT;
+    rv = cmd_open_store(pass, 1);
+    if (rv == APR_SUCCESS) {
+        cmd_publish(pass, cmd_behind(pass, due->all));
+    }
+    cmd_unlock_store(pass);
+    if (rv != APR_SUCCESS) {
+        judge(serve, pass, rv);
+    }
+    return rv == APR_SUCCESS;
+}
+
 /** One look at everything. @return when the next is due, wall clock */
 static apr_time_t look(serve_t *serve, apr_pool_t *pool)
 {
@@ -541,6 +564,10 @@ static apr_time_t look(serve_t *serve, apr_pool_t *pool)
         return serve->cmd->clock->wall(serve->cmd->clock);
     }
     if (due.orders->nelts == 0 && due.staples->nelts == 0) {
+        if (cmd_behind(pass, due.all)->nelts > 0
+            && !publish(serve, &due, pool)) {
+            return serve->cmd->clock->wall(serve->cmd->clock);
+        }
         base_log(BASE_LOG_DEBUG, "nothing is due before %s (%.3f s CPU)",
                  base_time_text(due.next, pool), cpu_seconds() - begin);
         tell_expiring(serve, due.all, pool);

@@ -149,6 +149,47 @@ START_TEST(finds_each_of_many)
 }
 END_TEST
 
+/* acmectl can tell what httpd serves: what was put, else what httpd has
+ * loaded; of that children know nothing, it is no swap. */
+START_TEST(tells_what_is_served)
+{
+    live_segment_t seg;
+    uint64_t generation = 9;
+
+    start_with_two();
+    ck_assert_int_eq(live_writer_serves(writer, &generation, "a.test"),
+                     APR_SUCCESS);
+    ck_assert_uint_eq(generation, 0);
+    ck_assert_int_eq(live_writer_loaded_put(writer, "a.test", 4),
+                     APR_SUCCESS);
+    live_writer_serves(writer, &generation, "a.test");
+    ck_assert_uint_eq(generation, 4);
+    holds_nothing("a.test");
+    put_pair("a.test", 5, CHAIN, KEY);
+    live_writer_serves(writer, &generation, "a.test");
+    ck_assert_uint_eq(generation, 5);
+    /* What was put while httpd loaded is newer. */
+    live_writer_loaded_put(writer, "a.test", 4);
+    live_writer_serves(writer, &generation, "a.test");
+    ck_assert_uint_eq(generation, 5);
+    holds("a.test", 5, CHAIN, KEY);
+    live_writer_serves(writer, &generation, "a.test~rsa-2048");
+    ck_assert_uint_eq(generation, 0);
+    ck_assert_int_eq(live_writer_serves(writer, &generation, "b.test"),
+                     APR_NOTFOUND);
+    ck_assert_int_eq(live_writer_loaded_put(writer, "b.test", 1),
+                     APR_NOTFOUND);
+    /* Of a slot in which a writer died nothing is known. */
+    seg = raw_of(path);
+    live_slot(&seg, slot_of("a.test"))->seq |= 1;
+    live_writer_serves(writer, &generation, "a.test");
+    ck_assert_uint_eq(generation, 0);
+    put_pair("a.test", 5, CHAIN, KEY);
+    live_writer_serves(writer, &generation, "a.test");
+    ck_assert_uint_eq(generation, 5);
+}
+END_TEST
+
 /* An id that the running httpd does not know is an error of its own: it has
  * to be restarted. */
 START_TEST(unknown_ids_are_told)
@@ -658,6 +699,7 @@ Suite *live_slot_suite(void)
     tcase_add_test(tc, serves_what_is_put);
     tcase_add_test(tc, finds_by_id);
     tcase_add_test(tc, finds_each_of_many);
+    tcase_add_test(tc, tells_what_is_served);
     tcase_add_test(tc, unknown_ids_are_told);
     tcase_add_test(tc, no_ids_no_slots);
     tcase_add_test(tc, long_ids);
