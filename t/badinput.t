@@ -24,7 +24,8 @@ my @good = (['a.test', 'www.a.test'], ['b.test']);
 # Write httpd.conf without telling the running httpd: acmectl reads it.
 sub given
 {
-    $scene->config(domains => \@good, ca_file => $rig->path('roots.pem'), @_);
+    $scene->config(domains => \@good, text => "ACMEChallenges http-01\n",
+                   ca_file => $rig->path('roots.pem'), @_);
     return;
 }
 
@@ -263,7 +264,7 @@ my $serial = $scene->serves_ok('a.test')->{serial};
 # heard of them yet: who takes them gets them.
 {
     my @names = map { "n$_.many.test" } 1 .. 200;
-    given(text => "ACMEDomain @names\n");
+    given(text => "ACMEChallenges http-01\nACMEDomain @names\n");
     my $r = $scene->ends(['issue', 'n7.many.test'], 0, '200 names',
                          timeout => 120);
     my $cert = $rig->openssl('x509', '-in',

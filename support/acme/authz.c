@@ -70,9 +70,24 @@ static apr_status_t identify(acme_authz_t *authz, const json_t *message,
     return APR_SUCCESS;
 }
 
+/* An order that an earlier run made: the CA tells what it was tried by. */
+static void type_note(acme_authz_t *authz, const char *type)
+{
+    const apr_array_header_t *types = authz->job->order_job->challenges;
+    int i;
+
+    for (i = 0; type && !authz->type && i < types->nelts; i++) {
+        const char *ours = APR_ARRAY_IDX(types, i, const char *);
+
+        if (!strcmp(ours, type)) {
+            authz->type = ours;
+        }
+    }
+}
+
 /* Add to the order's why what failed about this authorization: the first
  * failure gives type and identifier, further ones are told as well. */
-static void blame(const acme_authz_t *authz, const json_t *challenges,
+static void blame(acme_authz_t *authz, const json_t *challenges,
                   apr_pool_t *pool)
 {
     acme_order_t *order = authz->job->order;
@@ -89,6 +104,7 @@ static void blame(const acme_authz_t *authz, const json_t *challenges,
             type = json_string_value(json_object_get(challenge, "type"));
         }
     }
+    type_note(authz, type);
     what = problem && type
            ? apr_psprintf(pool, "validation of %s by %s failed",
                           authz->identifier, type)
@@ -226,7 +242,9 @@ static void all_blamed(acme_job_t *job)
 
     base_err_set(&err, APR_EGENERAL, BASE_EXIT_FAILED,
                  "the CA gave the order up and does not say why");
-    acme_job_fail(job, &err);
+    if (!acme_fallback_try(job, &err)) {
+        acme_job_fail(job, &err);
+    }
 }
 
 /* The order is dead whatever comes: an authorization that cannot be read
@@ -260,12 +278,24 @@ void acme_authz_blame_step(acme_job_t *job)
 
 /* -------------------------------------------------- ACME_STATE_DEACTIVATE */
 
+static void all_deactivated(void *baton)
+{
+    acme_job_t *job = baton;
+
+    if (job->falls_back) {
+        acme_fallback_go(job);
+    }
+    else {
+        acme_job_end(job);
+    }
+}
+
 static void one_deactivated(acme_request_t *request)
 {
     acme_job_t *job = request->baton;
 
     if (--job->pending == 0) {
-        acme_job_end(job);
+        all_deactivated(job);
     }
 }
 
@@ -284,11 +314,6 @@ static void deactivate(const acme_authz_t *authz)
     acme_request_send(request);
 }
 
-static void enough(void *baton)
-{
-    acme_job_end(baton);
-}
-
 /* RFC 8555 7.5.2. What stays pending counts against the account's limits;
  * but the job's result is known, so whatever goes wrong here is let pass. */
 void acme_authz_deactivate_step(acme_job_t *job)
@@ -296,7 +321,7 @@ void acme_authz_deactivate_step(acme_job_t *job)
     int i;
 
     job->pending = acme_authz_pending(job);
-    job->timer.fire = enough;
+    job->timer.fire = all_deactivated;
     job->timer.baton = job;
     acme_timer_start(job->engine, &job->timer,
                      acme_now(job->engine) + ACME_DEACTIVATE_MAX);

@@ -74,7 +74,8 @@ apr_status_t acme_challenge_choose(acme_authz_t *authz,
 
     for (i = 0; i < types->nelts && !found; i++) {
         authz->type = APR_ARRAY_IDX(types, i, const char *);
-        found = find_type(challenges, authz->type);
+        found = acme_fallback_failed(authz->job, authz->type)
+                ? NULL : find_type(challenges, authz->type);
     }
     if (!found) {
         authz->type = NULL;

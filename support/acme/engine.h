@@ -314,6 +314,11 @@ struct acme_job_t {
     acme_order_t *order;           /**< nullable */
     int resumed;                   /**< order comes from order_job->resume */
     int renewed;                   /**< order_job->resume is out of play */
+    apr_array_header_t *failed;    /**< challenge types that have failed, of
+                                        const char *; NULL: none */
+    int falls_back;                /**< 1: ACME_STATE_DEACTIVATE leads to a
+                                        new order */
+    acme_err_t before;             /**< why earlier orders of it failed */
     acme_err_t err;
 };
 
@@ -423,13 +428,33 @@ int acme_authz_pending(const acme_job_t *job);
 /** The order tells that all of them are valid. */
 void acme_authz_all_valid(acme_job_t *job);
 
-/** Choose the challenge: the first of the job's types that is offered. */
+/** Choose the challenge: the first of the job's types that is offered and
+ *  has not failed. */
 apr_status_t acme_challenge_choose(acme_authz_t *authz,
                                    const json_t *challenges,
                                    acme_err_t *err);
 void acme_challenge_step(acme_job_t *job);
 /** Have every challenge of the order taken down. */
 void acme_challenge_remove(acme_job_t *job, acme_err_t *err);
+
+/**
+ * The order is invalid by err: order anew if that is a validation that
+ * failed and another type of challenge is left.
+ * Source: RFC 8555 7.1.6, 8 ("a client may retry by a new order").
+ * @return 1 if job goes on
+ */
+int acme_fallback_try(acme_job_t *job, const acme_err_t *err);
+/** Nothing of the old order is left to do: make the new one. */
+void acme_fallback_go(acme_job_t *job);
+/** job->err ends the job: put why it fell back before it. */
+void acme_fallback_tell(acme_job_t *job);
+/** 1 if the job tried this type of challenge in vain. */
+int acme_fallback_failed(const acme_job_t *job, const char *type);
+/** The types that have failed, to be kept; some have. */
+json_t *acme_fallback_state(const acme_job_t *job);
+/** Take over what was kept. @return 0 if no type would be left: then a new
+ *  order begins from the first */
+int acme_fallback_resume(acme_job_t *job, const json_t *state);
 
 void acme_finalize_step(acme_job_t *job);
 void acme_certificate_step(acme_job_t *job);

@@ -19,7 +19,9 @@
  *     processing ──> ISSUE ──┐ look again until
  *                      ^─────┘ it is valid or invalid
  *     valid ───────> CERTIFICATE ─> DONE
- *     invalid ─────> BLAME ─> failure
+ *     invalid ─────> BLAME ─┬─> failure
+ *                           └─> a validation failed and another type of
+ *                               challenge is left: (DEACTIVATE) NEW_ORDER
  *
  *   failure ─> (order dead, authorizations pending) DEACTIVATE ─> DONE
  *           └─> DONE: challenges are down, done() is called
@@ -281,6 +283,7 @@ void acme_job_fail(acme_job_t *job, const acme_err_t *err)
         return;
     }
     job->err = *err;
+    acme_fallback_tell(job);
     if (order_is_dead(job) && acme_authz_pending(job) > 0) {
         acme_job_go(job, ACME_STATE_DEACTIVATE);
         return;

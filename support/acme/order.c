@@ -250,6 +250,9 @@ static json_t *state_make(const acme_job_t *job, const char *step,
         json_object_set_new(state, "expires", json_string(
             base_time_text(order->expires, pool)));
     }
+    if (state && job->failed) {
+        json_object_set_new(state, "failed", acme_fallback_state(job));
+    }
     return base_json_own(state, pool);
 }
 
@@ -296,6 +299,7 @@ int acme_order_replace(acme_job_t *job)
     acme_order_drop(job);
     job->resumed = 0;
     job->renewed = 1;
+    job->failed = NULL;
     acme_job_go(job, ACME_STATE_NEW_ORDER);
     return 1;
 }
@@ -427,7 +431,7 @@ void acme_order_resume_step(acme_job_t *job)
     const json_t *state = job->order_job->resume;
     acme_request_t *request;
 
-    if (!resumable(job, state)) {
+    if (!resumable(job, state) || !acme_fallback_resume(job, state)) {
         acme_job_go(job, ACME_STATE_NEW_ORDER);
         return;
     }

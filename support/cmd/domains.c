@@ -114,45 +114,6 @@ json_t *cmd_domain_users(const cmd_t *cmd, const json_t *domain)
     return users;
 }
 
-/** 1 if httpd listens on port. */
-static int listens_on(const json_t *server, json_int_t port)
-{
-    json_t *listener;
-    size_t i;
-
-    json_array_foreach(json_object_get(server, "listeners"), i, listener) {
-        if (json_integer_value(json_object_get(listener, "port")) == port) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-const char *cmd_challenge_obstacle(cmd_t *cmd)
-{
-    const json_t *server = json_object_get(cmd->config, "server");
-    const json_t *port = json_object_get(json_object_get(server, "port_map"),
-                                         "http");
-
-    if (!cmd_httpd_running(cmd, NULL)) {
-        return "httpd is not running, so nobody would answer the CA's "
-               "challenge; start it and try again";
-    }
-    if (json_is_null(port)) {
-        return "http-01 needs the public port 80, and ACMEPortMap says that "
-               "it does not arrive here (http:-)";
-    }
-    if (!listens_on(server, json_integer_value(port))) {
-        return apr_psprintf(cmd->pool,
-                            "http-01 needs port %d, and httpd does not "
-                            "listen on it; add \"Listen %d\", or say with "
-                            "ACMEPortMap where the public port 80 arrives",
-                            (int)json_integer_value(port),
-                            (int)json_integer_value(port));
-    }
-    return NULL;
-}
-
 const char *cmd_domain_ca(const json_t *domain, int failures)
 {
     const json_t *cas = json_object_get(json_object_get(domain, "settings"),

@@ -75,9 +75,6 @@ apr_array_header_t *cmd_strings(const json_t *array, apr_pool_t *pool);
  *  [{"file", "line"}]; a new reference. */
 json_t *cmd_domain_users(const cmd_t *cmd, const json_t *domain);
 
-/** Why http-01 cannot work for anyone now; NULL if it can. */
-const char *cmd_challenge_obstacle(cmd_t *cmd);
-
 /** Which of the domain's CAs is to be asked, after that many failures. */
 const char *cmd_domain_ca(const json_t *domain, int failures);
 
@@ -145,6 +142,36 @@ void cmd_certificates_automatic(cmd_t *cmd, const json_t *ledger,
 cmd_certificate_t *cmd_certificate_again(cmd_t *cmd,
                                          const cmd_certificate_t *c,
                                          const json_t *ledger);
+
+/* --------------------------------------------------------- challenges.c */
+
+#define CMD_CHALLENGES 2
+
+/** What keeps each type of challenge from working for anyone, as httpd is
+ *  configured: http-01, tls-alpn-01; NULL: nothing. */
+typedef struct cmd_challenges_t {
+    const char *obstacles[CMD_CHALLENGES];
+} cmd_challenges_t;
+
+/** Look at cmd->config. */
+void cmd_challenges_look(cmd_challenges_t *challenges, const cmd_t *cmd);
+
+/**
+ * The types that the domain allows and that can work, in its order.
+ * @param pobstacle  set where there is none: why; else NULL
+ */
+apr_array_header_t *cmd_challenge_types(const cmd_challenges_t *challenges,
+                                        const json_t *domain,
+                                        const char **pobstacle,
+                                        apr_pool_t *pool);
+
+/** Put certificates (of cmd_certificate_t *) that no type can work for behind
+ *  all others: they must not take the others' places in a batch for ever. */
+void cmd_challenges_sort(cmd_t *cmd, apr_array_header_t *certificates);
+
+/** Why no challenge can be answered for anyone now: httpd does not run, or
+ *  no type can work; NULL if one can. */
+const char *cmd_challenge_obstacle(cmd_t *cmd);
 
 /* ------------------------------------------------------------- ladder.c */
 

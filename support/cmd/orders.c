@@ -22,6 +22,7 @@ typedef struct run_t {
     keeper_t *keeper;
     char *begun;                       /**< per job: 1 after its first step */
     apr_array_header_t *setups;        /**< cmd_setups_make's */
+    cmd_challenges_t challenges;
     int issued;                        /**< certificates new in the store */
     int waiting;                       /**< … that a virtual host serves
                                             when httpd has been restarted */
@@ -135,7 +136,8 @@ static int must_wait(const run_t *run, const cmd_certificate_t *c,
     return 1;
 }
 
-static void add_order(run_t *run, const cmd_order_t *order, int ca)
+static void add_order(run_t *run, const cmd_order_t *order, int ca,
+                      apr_array_header_t *types)
 {
     cmd_t *cmd = run->cmd;
     const cmd_certificate_t *c = order->certificate;
@@ -158,9 +160,7 @@ static void add_order(run_t *run, const cmd_order_t *order, int ca)
     wj->ca = ca;
     wj->order.name = cmd_domain_name(c->domain);
     wj->order.names = order->names;
-    wj->order.challenges = cmd_strings(
-        json_object_get(json_object_get(c->domain, "settings"),
-                        "challenges"), cmd->pool);
+    wj->order.challenges = types;
     if (store_order_read(&unfinished, cmd->store, kj->id, &ignored,
                          cmd->pool) == APR_SUCCESS) {
         wj->order.resume = unfinished;
@@ -174,9 +174,12 @@ static void plan_order(run_t *run, const cmd_order_t *order,
 {
     const cmd_certificate_t *c = order->certificate;
     acme_err_t err = { 0 };
-    const char *url = choose_ca(run, c);
+    const char *url = choose_ca(run, c), *own;
+    apr_array_header_t *types = cmd_challenge_types(
+        &run->challenges, c->domain, &own, run->cmd->pool);
     int ca = 0;
 
+    obstacle = obstacle ? obstacle : own;
     if (obstacle) {
         base_err_set(&err, APR_EGENERAL, BASE_EXIT_FAILED, "%s", obstacle);
     }
@@ -188,7 +191,7 @@ static void plan_order(run_t *run, const cmd_order_t *order,
         add_failure(run, c, &err, NULL);
         return;
     }
-    add_order(run, order, ca);
+    add_order(run, order, ca, types);
 }
 
 /** 1 if httpd serves the certificate, as it is configured now. */
@@ -393,6 +396,7 @@ void cmd_orders_run(cmd_t *cmd, apr_array_header_t *orders, json_t *ledger)
     run.cmd = cmd;
     run.ledger = ledger;
     run.plan = cmd_plan_make(cmd);
+    cmd_challenges_look(&run.challenges, cmd);
     run.keeper_jobs = apr_array_make(cmd->pool, 8, sizeof(keeper_job_t));
     run.certificates = apr_array_make(cmd->pool, 8, sizeof(void *));
     for (i = 0; i < orders->nelts; i++) {

@@ -370,6 +370,7 @@ static apr_status_t find_due(cmd_t *pass, due_t *due, int show)
         cmd_report(pass, due->all);
         cmd_report(pass, due->others);
     }
+    cmd_challenges_sort(pass, due->all);
     for (i = 0; i < due->all->nelts; i++) {
         cmd_certificate_t *c = APR_ARRAY_IDX(due->all, i,
                                              cmd_certificate_t *);

@@ -2,6 +2,8 @@
 #ifndef ACME_WORKER_KEEPER_H
 #define ACME_WORKER_KEEPER_H
 
+#include <apr_hash.h>
+
 #include "acme_live.h"
 #include "worker/worker.h"
 
@@ -19,6 +21,8 @@ struct keeper_t {
     keeper_outcome_t *outcomes;      /**< one a job */
     char **order_urls;               /**< one a job: of the kept order */
     live_writer_t *live;             /**< opened when first needed */
+    crypto_key_t *alpn_keys[LIVE_ANSWER_TYPES];  /**< of keeper_alpn.c */
+    apr_hash_t *holders;             /**< of keeper_alpn.c: by name */
     apr_pool_t *pool;                /**< nothing that a call could repeat */
 };
 
@@ -61,7 +65,7 @@ apr_status_t keeper_csr(acme_host_t *host, int job, const char **pcsr,
 apr_status_t keeper_csr_check(keeper_t *keeper, int job, acme_err_t *err,
                               apr_pool_t *scratch_pool);
 
-/** acme_host_t.challenge_put: names of the plan, http-01. */
+/** acme_host_t.challenge_put: names and challenge types of the plan. */
 apr_status_t keeper_challenge_put(acme_host_t *host, int job,
                                   const char *type,
                                   const char *identifier,
@@ -73,6 +77,23 @@ apr_status_t keeper_challenge_remove(acme_host_t *host, int job,
                                      const char *type,
                                      const char *token,
                                      acme_err_t *err);
+
+/* --------------------------------------------------------- keeper_alpn.c */
+
+/**
+ * Let httpd prove control of name by tls-alpn-01; keeper->live is open.
+ * @param name     one of the job's
+ * @param token    of at most LIVE_TOKEN_MAX characters
+ * @return APR_EAGAIN while another job does; as live_writer_name_put, with
+ *         err set unless the segment failed
+ */
+apr_status_t keeper_alpn_put(keeper_t *keeper, int job, const char *name,
+                             const char *token, const char *keyauth,
+                             apr_time_t expires, acme_err_t *err);
+
+/** The job's challenge with this token is over. */
+apr_status_t keeper_alpn_remove(keeper_t *keeper, int job,
+                                const char *token);
 
 /* --------------------------------------------------------- keeper_save.c */
 

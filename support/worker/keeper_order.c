@@ -122,16 +122,28 @@ apr_status_t keeper_csr(acme_host_t *host, int job, const char **pcsr,
 
 /* ------------------------------------------------------------- challenges */
 
-static int names_hold(const apr_array_header_t *names, const char *name)
+#define ALPN "tls-alpn-01"
+
+/** The one of texts that is text but for its case, or NULL. */
+static const char *find(const apr_array_header_t *texts, const char *text)
 {
     int i;
 
-    for (i = 0; i < names->nelts; i++) {
-        if (strcasecmp(APR_ARRAY_IDX(names, i, const char *), name) == 0) {
-            return 1;
+    for (i = 0; i < texts->nelts; i++) {
+        const char *ours = APR_ARRAY_IDX(texts, i, const char *);
+
+        if (strcasecmp(ours, text) == 0) {
+            return ours;
         }
     }
-    return 0;
+    return NULL;
+}
+
+/** 1 if the plan lets the job answer such a challenge, and we can. */
+static int type_allowed(const worker_job_t *wj, const char *type)
+{
+    return find(wj->order.challenges, type)
+           && (strcmp(type, "http-01") == 0 || strcmp(type, ALPN) == 0);
 }
 
 /** The time until which a token is served: not for ever, whatever the
@@ -161,6 +173,24 @@ static apr_status_t tell_presented(keeper_t *keeper, int job,
     return APR_SUCCESS;
 }
 
+/** Whom a challenge is for: set *pname to our own name for it. */
+static apr_status_t check(keeper_t *keeper, int job, const char *type,
+                          const char *identifier, const char *token,
+                          const char **pname, acme_err_t *err)
+{
+    const worker_job_t *wj = keeper_job(keeper, job);
+
+    *pname = wj->kind == WORKER_ORDER ? find(wj->order.names, identifier)
+                                      : NULL;
+    if (!*pname || !type_allowed(wj, type)
+        || !live_token_valid(token, strlen(token))) {
+        return base_err_set(err, APR_EACCES, BASE_EXIT_REFUSED,
+                            "refused to answer a %s challenge for %s: it is "
+                            "not part of this order", type, identifier);
+    }
+    return APR_SUCCESS;
+}
+
 apr_status_t keeper_challenge_put(acme_host_t *host, int job,
                                   const char *type,
                                   const char *identifier,
@@ -168,19 +198,16 @@ apr_status_t keeper_challenge_put(acme_host_t *host, int job,
                                   apr_time_t expires, acme_err_t *err)
 {
     keeper_t *keeper = KEEPER(host);
-    const worker_job_t *wj = keeper_job(keeper, job);
     keeper_account_t *account;
     char keyauth[LIVE_KEYAUTH_MAX + 1];
+    const char *name;
     apr_status_t rv;
 
-    if (wj->kind != WORKER_ORDER || strcmp(type, "http-01") != 0
-        || !names_hold(wj->order.names, identifier)
-        || !live_token_valid(token, strlen(token))) {
-        return base_err_set(err, APR_EACCES, BASE_EXIT_REFUSED,
-                            "refused to answer a %s challenge for %s: it is "
-                            "not part of this order", type, identifier);
+    rv = check(keeper, job, type, identifier, token, &name, err);
+    if (rv == APR_SUCCESS) {
+        rv = keeper_account(keeper, keeper_job(keeper, job)->ca, &account,
+                            err);
     }
-    rv = keeper_account(keeper, wj->ca, &account, err);
     if (rv == APR_SUCCESS) {
         rv = keeper_live_open(keeper, "the challenge", err);
     }
@@ -190,17 +217,20 @@ apr_status_t keeper_challenge_put(acme_host_t *host, int job,
     /* RFC 8555 8.1: token "." thumbprint of the account's key. */
     apr_snprintf(keyauth, sizeof(keyauth), "%s.%s", token,
                  account->thumbprint);
-    rv = live_writer_token_put(keeper->live, token, keyauth,
-                               serve_until(keeper, expires));
-    if (rv != APR_SUCCESS) {
-        return base_err_set(err, rv, BASE_EXIT_FAILED,
-                            "cannot put the challenge for %s into the live "
-                            "segment %s%s", identifier, keeper->options.live,
-                            APR_STATUS_IS_ENOSPC(rv)
-                            ? ": its disk is full, or more challenges are "
-                              "pending than it has room for" : "");
+    expires = serve_until(keeper, expires);
+    rv = strcmp(type, ALPN) == 0
+         ? keeper_alpn_put(keeper, job, name, token, keyauth, expires, err)
+         : live_writer_token_put(keeper->live, token, keyauth, expires);
+    if (rv != APR_SUCCESS && err->status == APR_SUCCESS) {
+        base_err_set(err, rv, BASE_EXIT_FAILED,
+                     "cannot put the challenge for %s into the live "
+                     "segment %s%s", identifier, keeper->options.live,
+                     APR_STATUS_IS_ENOSPC(rv)
+                     ? ": its disk is full, or more challenges are "
+                       "pending than it has room for" : "");
     }
-    return tell_presented(keeper, job, type, identifier, err);
+    return rv == APR_SUCCESS
+           ? tell_presented(keeper, job, type, identifier, err) : rv;
 }
 
 apr_status_t keeper_challenge_remove(acme_host_t *host, int job,
@@ -211,12 +241,12 @@ apr_status_t keeper_challenge_remove(acme_host_t *host, int job,
     keeper_t *keeper = KEEPER(host);
     apr_status_t rv;
 
-    (void)job;
-    (void)type;
     if (!keeper->live || !live_token_valid(token, strlen(token))) {
         return APR_SUCCESS;
     }
-    rv = live_writer_token_remove(keeper->live, token);
+    rv = strcmp(type, ALPN) == 0
+         ? keeper_alpn_remove(keeper, job, token)
+         : live_writer_token_remove(keeper->live, token);
     if (rv != APR_SUCCESS) {
         return base_err_set(err, rv, BASE_EXIT_FAILED,
                             "cannot remove a challenge from the live segment "

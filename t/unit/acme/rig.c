@@ -152,6 +152,12 @@ static json_t *order_json(rig_t *rig, int number)
     return json;
 }
 
+/* 1 if validation fails in this order. */
+static int fails(const rig_t *rig, int order)
+{
+    return rig->error && (!rig->error_orders || order <= rig->error_orders);
+}
+
 static json_t *challenge_json(rig_t *rig, const serving_t *s,
                               const char *type)
 {
@@ -164,7 +170,7 @@ static json_t *challenge_json(rig_t *rig, const serving_t *s,
                                          s->order, s->authz),
                      "token", json_sprintf("token-token-token-token-%d-%d",
                                            s->order, s->authz));
-    if (!strcmp(status, "invalid") && rig->error) {
+    if (!strcmp(status, "invalid") && fails(rig, s->order)) {
         json_object_set_new(json, "error", json_pack(
             "{s:s+, s:s}", "type", URN, rig->error, "detail",
             "it did not answer"));
@@ -220,7 +226,7 @@ static void serve_chall(rig_t *rig, serving_t *s)
         problem(s, 400, "malformed");
         return;
     }
-    order->authz[s->authz] = rig->error ? "invalid" : "valid";
+    order->authz[s->authz] = fails(rig, s->order) ? "invalid" : "valid";
     order->looks = 0;
     body_set(s, challenge_json(rig, s, "http-01"));
 }
@@ -574,7 +580,7 @@ rig_t *rig_make(apr_pool_t *p)
     rig->order_base = ORIGIN;
     rig->nonces = apr_array_make(p, 64, sizeof(const char *));
     rig->replies = apr_array_make(p, 64, sizeof(reply_t));
-    rig->log = rig->steps = "";
+    rig->log = rig->steps = rig->types = "";
     rig->seed = 1;
     apr_pool_cleanup_register(p, rig, rig_cleanup, apr_pool_cleanup_null);
     return rig;

@@ -67,6 +67,7 @@ typedef struct rig_t {
     const char *retry_after;          /**< in replies to looks; nullable */
     const char *offers;               /**< challenge types, space between */
     const char *error;                /**< validation error type; nullable */
+    int error_orders;                 /**< only in so many orders; 0: all */
     int valid_at_once;                /**< orders need no validation */
     int no_terms;                     /**< has no terms of service */
     const char *order_base;           /**< origin of URLs in orders */
@@ -100,6 +101,7 @@ typedef struct rig_t {
     const char *account;              /**< saved URL */
     int directories;                  /**< directory_save calls */
     int puts, removes, challenges_up;
+    char *types;                      /**< of the challenges that were put */
     int puts_again;                   /**< calls that ask for another */
     apr_table_t *late;                /**< identifiers they were for */
     int certificates;

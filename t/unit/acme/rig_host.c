@@ -64,6 +64,8 @@ static apr_status_t host_put(acme_host_t *host, int job, const char *type,
     }
     apr_table_unset(rig->late, identifier);
     rig->puts++;
+    rig->types = apr_pstrcat(rig->pool, rig->types,
+                             *rig->types ? " " : "", type, NULL);
     return failing(rig, "put", e);
 }
 

@@ -9,11 +9,6 @@ static json_t *domain(size_t i)
     return json_array_get(json_object_get(cmd->config, "domains"), i);
 }
 
-static json_t *server(void)
-{
-    return json_object_get(cmd->config, "server");
-}
-
 /* A virtual host of a file at a line. */
 static const char *host(const char *file, int line, const char *ssl,
                         const char *certificate_file)
@@ -176,78 +171,6 @@ START_TEST(nobody_uses_it)
     users = cmd_domain_users(cmd, domain(0));
     ck_assert_uint_eq(json_array_size(users), 0);
     json_decref(users);
-}
-END_TEST
-
-/* --------------------------------------------------------------- obstacles */
-
-static void obstacle(const char *text)
-{
-    const char *found = cmd_challenge_obstacle(cmd);
-
-    ck_assert_ptr_nonnull(found);
-    ck_assert_msg(strstr(found, text) != NULL, "%s", found);
-}
-
-/* Nothing is in the way when httpd runs and listens where the public port
- * 80 arrives. */
-START_TEST(no_obstacle)
-{
-    configure("", "");
-    ck_assert_ptr_null(cmd_challenge_obstacle(cmd));
-    json_object_set(json_object_get(server(), "port_map"), "http",
-                    parse_json("8080"));
-    json_object_set(server(), "listeners", parse_json(
-        "[{\"address\":\"::\",\"port\":443,\"protocol\":\"https\"},"
-        "{\"address\":\"127.0.0.1\",\"port\":8080,\"protocol\":null}]"));
-    ck_assert_ptr_null(cmd_challenge_obstacle(cmd));
-}
-END_TEST
-
-/* It is when httpd does not run: no pid file, a stale or damaged one, or
- * another program. */
-START_TEST(httpd_does_not_run)
-{
-    const char *pid_file;
-
-    configure("", "");
-    pid_file = member(server(), "pid_file");
-    write_file(pid_file, "1\n");
-    obstacle("httpd is not running");
-    write_file(pid_file, "4194305\n");
-    obstacle("httpd is not running");
-    write_file(pid_file, "");
-    obstacle("httpd is not running");
-    unlink(pid_file);
-    obstacle("httpd is not running, so nobody would answer the CA's "
-             "challenge; start it");
-    write_file(pid_file, apr_psprintf(pool, "%d", (int)getpid()));
-    ck_assert_ptr_null(cmd_challenge_obstacle(cmd));
-    json_object_set_new(server(), "binary", json_string("/bin/true"));
-    obstacle("httpd is not running");
-}
-END_TEST
-
-/* When port 80 does not arrive here. */
-START_TEST(port_80_does_not_arrive)
-{
-    configure("", "");
-    json_object_set_new(json_object_get(server(), "port_map"), "http",
-                        json_null());
-    obstacle("ACMEPortMap says that it does not arrive here (http:-)");
-}
-END_TEST
-
-/* When nobody listens there. */
-START_TEST(nobody_listens)
-{
-    configure("", "");
-    json_object_set_new(json_object_get(server(), "port_map"), "http",
-                        json_integer(8080));
-    obstacle("http-01 needs port 8080, and httpd does not listen on it; "
-             "add \"Listen 8080\"");
-    json_object_set_new(server(), "listeners", json_array());
-    obstacle("Listen 8080");
 }
 END_TEST
 
@@ -420,11 +343,6 @@ Suite *domains_suite(void)
     tcase_add_test(tc, settings_are_of_the_first_domain);
     tcase_add_test(tc, users_speak_tls_with_our_certificate);
     tcase_add_test(tc, nobody_uses_it);
-    tc = desk_case(suite, "obstacles", store_setup);
-    tcase_add_test(tc, no_obstacle);
-    tcase_add_test(tc, httpd_does_not_run);
-    tcase_add_test(tc, port_80_does_not_arrive);
-    tcase_add_test(tc, nobody_listens);
     tc = desk_case(suite, "plan", store_setup);
     tcase_add_test(tc, plans_begin_empty);
     tcase_add_test(tc, cas_are_planned_once);

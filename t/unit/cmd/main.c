@@ -3,6 +3,7 @@
 
 Suite *notify_suite(void);
 Suite *options_suite(void);
+Suite *challenges_suite(void);
 Suite *context_suite(void);
 Suite *domains_suite(void);
 Suite *ladder_suite(void);
@@ -19,7 +20,8 @@ Suite *staple_suite(void);
 
 int main(void)
 {
-    Suite *suites[] = { options_suite(), context_suite(), domains_suite(),
+    Suite *suites[] = { options_suite(), challenges_suite(),
+                        context_suite(), domains_suite(),
                         ladder_suite(), state_suite(), orders_suite(),
                         account_suite(), report_suite(), revoke_suite(),
                         notify_suite(), certificates_suite(),

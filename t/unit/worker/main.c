@@ -5,6 +5,7 @@ Suite *frame_suite(void);
 Suite *proxy_suite(void);
 Suite *serve_suite(void);
 Suite *keeper_suite(void);
+Suite *keeper_alpn_suite(void);
 Suite *keeper_account_suite(void);
 Suite *keeper_certificate_suite(void);
 Suite *keeper_order_suite(void);
@@ -18,7 +19,8 @@ Suite *net_suite(void);
 int main(void)
 {
     Suite *suites[] = { frame_suite(), proxy_suite(), serve_suite(),
-                        keeper_suite(), keeper_account_suite(),
+                        keeper_suite(), keeper_alpn_suite(),
+                        keeper_account_suite(),
                         keeper_certificate_suite(), keeper_order_suite(),
                         keeper_save_suite(), keeper_sign_suite(),
                         keeper_staple_suite(), ocsp_suite(), run_suite(),
