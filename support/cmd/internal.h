@@ -306,13 +306,22 @@ apr_interval_time_t cmd_staple_wait(apr_time_t this_update,
 apr_time_t cmd_staple_next(const cmd_t *cmd, const json_t *ledger,
                            const cmd_certificate_t *c, apr_time_t now);
 
-/** Fetch OCSP responses for those of certificates (of const
- *  cmd_certificate_t *) that need one, as the store has them now, and
- *  record in ledger what came of it. The store is locked. */
+/** A certificate whose OCSP response is to be fetched. */
+typedef struct cmd_stapled_t {
+    const cmd_certificate_t *certificate;
+    keeper_t *keeper;          /**< nullable: who has issued it, and did not
+                                    publish it yet if it must be stapled … */
+    int job;                   /**< … as this job */
+} cmd_stapled_t;
+
+/** Fetch OCSP responses for those of certificates (of cmd_stapled_t) that
+ *  need one, as the store has them now, publish what waited for one that
+ *  came, and record in ledger what came of it. The store is locked. */
 void cmd_staples_fetch(cmd_t *cmd, const apr_array_header_t *certificates,
                        json_t *ledger);
 
-/** The same for those whose turn it is, and write the ledger. */
+/** The same for those of certificates (of const cmd_certificate_t *) whose
+ *  turn it is, and write the ledger. */
 void cmd_staples_due(cmd_t *cmd, const apr_array_header_t *certificates,
                      json_t *ledger);
 

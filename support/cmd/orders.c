@@ -282,7 +282,8 @@ static void collect_one(run_t *run, int job)
     }
 }
 
-/** Publish a certificate that had to wait for its OCSP response. */
+/** Tell of a certificate that had to wait for its OCSP response; publish it
+ *  if that did not come. */
 static void publish_deferred(const run_t *run, int job)
 {
     const keeper_outcome_t *outcome = keeper_outcome(run->keeper, job);
@@ -290,7 +291,9 @@ static void publish_deferred(const run_t *run, int job)
     if (!outcome->deferred) {
         return;
     }
-    keeper_publish(run->keeper, job, run->cmd->pool);
+    if (!outcome->live) {
+        keeper_publish(run->keeper, job, run->cmd->pool);
+    }
     if (outcome->live && is_served(run->cmd,
                                    event_of(run, job).certificate)) {
         tell(run, NOTIFY_INSTALLED, job, NULL);
@@ -302,15 +305,16 @@ static void publish_deferred(const run_t *run, int job)
 static void staple(run_t *run)
 {
     apr_array_header_t *issued = apr_array_make(run->cmd->pool, 8,
-                                                sizeof(void *));
+                                                sizeof(cmd_stapled_t));
     int i;
 
     for (i = 0; i < run->plan->jobs->nelts; i++) {
         if (keeper_outcome(run->keeper, i)->result.err.status
             == APR_SUCCESS) {
-            APR_ARRAY_PUSH(issued, const cmd_certificate_t *) =
-                APR_ARRAY_IDX(run->certificates, i,
-                              const cmd_certificate_t *);
+            cmd_stapled_t wish = { event_of(run, i).certificate,
+                                   run->keeper, i };
+
+            APR_ARRAY_PUSH(issued, cmd_stapled_t) = wish;
         }
     }
     cmd_staples_fetch(run->cmd, issued, run->ledger);

@@ -28,7 +28,9 @@ static int is_behind(const cmd_t *cmd, live_writer_t *writer,
     uint64_t serves = 0;
     unsigned long number;
 
-    if (!c->meta || json_is_true(json_object_get(c->meta, "must_staple"))
+    if (!c->meta
+        || (json_is_true(json_object_get(c->meta, "must_staple"))
+            && json_object_get(c->meta, "ocsp"))
         || live_writer_serves(writer, &serves, c->id) != APR_SUCCESS) {
         return 0;
     }

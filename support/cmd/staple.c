@@ -194,7 +194,8 @@ static void record_failure(json_t *entry, const acme_err_t *err,
 typedef struct staple_t {
     const cmd_certificate_t *certificate;
     json_t *meta;                /**< of the certificate that is kept now */
-    int is_new;                  /**< 1: it never had a response */
+    int orphan;                  /**< 1: it may be unpublished, and nobody
+                                      else cares */
 } staple_t;
 
 /** A run. */
@@ -205,7 +206,6 @@ typedef struct staples_t {
     apr_array_header_t *keeper_jobs;   /**< of keeper_job_t */
     apr_array_header_t *staples;       /**< of staple_t: one a job */
     keeper_t *keeper;
-    int publish;                 /**< 1: what waits for its response */
 } staples_t;
 
 /** The certificate is revoked: it is to be replaced. */
@@ -276,8 +276,9 @@ static void collect_one(staples_t *run, int job)
 }
 
 /** Put the question about one certificate into the plan. */
-static void plan_one(staples_t *run, const cmd_certificate_t *c)
+static void plan_one(staples_t *run, const cmd_stapled_t *wish)
 {
+    const cmd_certificate_t *c = wish->certificate;
     cmd_t *cmd = run->cmd;
     acme_err_t err = { 0 };
     keeper_job_t kj;
@@ -290,7 +291,7 @@ static void plan_one(staples_t *run, const cmd_certificate_t *c)
         || !is_wanted(cmd, c->domain, staple.meta)) {
         return;
     }
-    staple.is_new = !entry_of(run->ledger, c->id, staple.meta);
+    staple.orphan = 0;
     if (keeper_staple_job(&wj, &kj, cmd->store, c->id, &err, cmd->pool)
         != APR_SUCCESS) {
         json_t *entry = entry_make(run->ledger, c->id, staple.meta);
@@ -299,22 +300,26 @@ static void plan_one(staples_t *run, const cmd_certificate_t *c)
         tell_failure(run, &staple, entry, &err, 0);
         return;
     }
+    kj.publish = !entry_of(run->ledger, c->id, staple.meta)
+        && json_is_true(json_object_get(staple.meta, "must_staple"));
+    kj.publisher = wish->keeper;
+    kj.publisher_job = wish->job;
+    staple.orphan = kj.publish && !kj.publisher;
     APR_ARRAY_PUSH(run->plan->jobs, worker_job_t) = wj;
     APR_ARRAY_PUSH(run->keeper_jobs, keeper_job_t) = kj;
     APR_ARRAY_PUSH(run->staples, staple_t) = staple;
 }
 
 /** A run that was killed may have left a certificate that waits for its
- *  response unpublished: who asks for the first one publishes. */
-static void publish_new(staples_t *run)
+ *  response unpublished: who asks for the first one publishes, with one or
+ *  without. */
+static void publish_orphans(staples_t *run)
 {
     int i;
 
-    for (i = 0; run->publish && i < run->staples->nelts; i++) {
-        const staple_t *staple = &APR_ARRAY_IDX(run->staples, i, staple_t);
-
-        if (staple->is_new
-            && json_is_true(json_object_get(staple->meta, "must_staple"))) {
+    for (i = 0; i < run->staples->nelts; i++) {
+        if (APR_ARRAY_IDX(run->staples, i, staple_t).orphan
+            && !keeper_outcome(run->keeper, i)->live) {
             keeper_publish(run->keeper, i, run->cmd->pool);
         }
     }
@@ -329,43 +334,36 @@ static void run_plan(staples_t *run)
     options.live = json_string_value(json_object_get(
         json_object_get(run->cmd->config, "server"), "live"));
     cmd_plan_run(run->cmd, &run->keeper, run->plan, &options);
-    publish_new(run);
+    publish_orphans(run);
     for (i = 0; i < run->plan->jobs->nelts; i++) {
         collect_one(run, i);
-    }
-}
-
-static void fetch(cmd_t *cmd, const apr_array_header_t *certificates,
-                  json_t *ledger, int publish)
-{
-    staples_t run = { 0 };
-    int i;
-
-    run.publish = publish;
-    run.cmd = cmd;
-    run.ledger = ledger;
-    run.plan = cmd_plan_make(cmd);
-    run.keeper_jobs = apr_array_make(cmd->pool, 8, sizeof(keeper_job_t));
-    run.staples = apr_array_make(cmd->pool, 8, sizeof(staple_t));
-    for (i = 0; i < certificates->nelts; i++) {
-        plan_one(&run, APR_ARRAY_IDX(certificates, i,
-                                     const cmd_certificate_t *));
-    }
-    if (run.plan->jobs->nelts > 0) {
-        run_plan(&run);
     }
 }
 
 void cmd_staples_fetch(cmd_t *cmd, const apr_array_header_t *certificates,
                        json_t *ledger)
 {
-    fetch(cmd, certificates, ledger, 0);
+    staples_t run = { 0 };
+    int i;
+
+    run.cmd = cmd;
+    run.ledger = ledger;
+    run.plan = cmd_plan_make(cmd);
+    run.keeper_jobs = apr_array_make(cmd->pool, 8, sizeof(keeper_job_t));
+    run.staples = apr_array_make(cmd->pool, 8, sizeof(staple_t));
+    for (i = 0; i < certificates->nelts; i++) {
+        plan_one(&run, &APR_ARRAY_IDX(certificates, i, cmd_stapled_t));
+    }
+    if (run.plan->jobs->nelts > 0) {
+        run_plan(&run);
+    }
 }
 
 void cmd_staples_due(cmd_t *cmd, const apr_array_header_t *certificates,
                      json_t *ledger)
 {
-    apr_array_header_t *due = apr_array_make(cmd->pool, 8, sizeof(void *));
+    apr_array_header_t *due = apr_array_make(cmd->pool, 8,
+                                             sizeof(cmd_stapled_t));
     apr_time_t now = cmd->clock->wall(cmd->clock);
     int i;
 
@@ -378,11 +376,13 @@ void cmd_staples_due(cmd_t *cmd, const apr_array_header_t *certificates,
         /* Who asks by hand need not wait after a failure. */
         if (at == now || (at && !cmd->resident && cmd_failures(
                 entry_of(ledger, c->id, c->meta)) > 0)) {
-            APR_ARRAY_PUSH(due, const cmd_certificate_t *) = c;
+            cmd_stapled_t wish = { c, NULL, 0 };
+
+            APR_ARRAY_PUSH(due, cmd_stapled_t) = wish;
         }
     }
     if (due->nelts > 0) {
-        fetch(cmd, due, ledger, 1);
+        cmd_staples_fetch(cmd, due, ledger);
         store_ledger_write(cmd->store, ledger, &cmd->err, cmd->pool);
     }
 }

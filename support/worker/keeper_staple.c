@@ -103,6 +103,24 @@ static apr_status_t status_check(const crypto_ocsp_t *ocsp, apr_size_t len,
     return APR_SUCCESS;
 }
 
+/** Publish a certificate that waited for its response; just before that is
+ *  put, so that neither the old one nor the new one is bare for longer than
+ *  a put takes. */
+static void certificate_publish(keeper_t *keeper, int job, apr_pool_t *pool)
+{
+    const keeper_job_t *kj = &keeper->options.jobs[job];
+    const keeper_outcome_t *outcome;
+
+    if (!kj->publisher) {
+        keeper_publish(keeper, job, pool);
+        return;
+    }
+    outcome = keeper_outcome(kj->publisher, kj->publisher_job);
+    if (outcome->deferred && !outcome->live) {
+        keeper_publish(kj->publisher, kj->publisher_job, pool);
+    }
+}
+
 /** Put a response into the live segment. Failing is no fault: httpd reads
  *  the store when it is restarted. */
 static void staple_publish(keeper_t *keeper, int job,
@@ -123,6 +141,9 @@ static void staple_publish(keeper_t *keeper, int job,
     staple.expires = keeper->outcomes[job].ocsp.next_update;
     staple.len = len;
     memcpy(staple.der, der, len);
+    if (kj->publish) {
+        certificate_publish(keeper, job, pool);
+    }
     rv = live_writer_staple_put(keeper->live, kj->id, &staple);
     if (rv == APR_EAGAIN) {
         keeper_publish(keeper, job, pool);

@@ -105,6 +105,11 @@ typedef struct keeper_job_t {
     const apr_array_header_t *chain; /**< of crypto_cert_t *: whom a
                                           responder is asked about … */
     unsigned long generation;        /**< … and its number in the store */
+    int publish;                     /**< 1: it may wait for its response:
+                                          publish it with that … */
+    keeper_t *publisher;             /**< … nullable: by the keeper that has
+                                          issued it … */
+    int publisher_job;               /**< … as this job */
 } keeper_job_t;
 
 /** How a job ended, filled by the run. */

@@ -203,7 +203,9 @@ END_TEST
  * with its time to try again. */
 START_TEST(nobody_to_ask)
 {
-    apr_array_header_t *all = apr_array_make(pool, 1, sizeof(void *));
+    apr_array_header_t *all = apr_array_make(pool, 1,
+                                             sizeof(cmd_stapled_t));
+    cmd_stapled_t wish = { NULL, NULL, 0 };
     store_certificate_t kept = { NULL, "no certificate", "", "K" };
     json_t *ledger = parse_json("{\"schema\":\"acme-ledger/1\","
                                 "\"certificates\":{}}");
@@ -213,8 +215,8 @@ START_TEST(nobody_to_ask)
     cmd->clock = base_clock_manual(NOW, pool);
     kept.meta = parse_json("{" RESPONDER "}");
     unit_ok(store_certificate_write(cmd->store, ID, &kept, &err, pool));
-    APR_ARRAY_PUSH(all, const cmd_certificate_t *) =
-        certificate(domain, "{" RESPONDER "}");
+    wish.certificate = certificate(domain, "{" RESPONDER "}");
+    APR_ARRAY_PUSH(all, cmd_stapled_t) = wish;
     cmd_staples_fetch(cmd, all, ledger);
     unit_ok(schema_check(schema_find(cmd->schemas, "state/ledger"), ledger,
                          "the ledger", &err));
@@ -222,8 +224,8 @@ START_TEST(nobody_to_ask)
     ck_assert_int_eq(json_integer_value(json_object_get(entry, "failures")),
                      1);
     ck_assert_ptr_nonnull(json_object_get(entry, "last_error"));
-    ck_assert_int_gt(cmd_staple_next(cmd, ledger, APR_ARRAY_IDX(
-        all, 0, const cmd_certificate_t *), NOW), NOW + 40 * SECOND);
+    ck_assert_int_gt(cmd_staple_next(cmd, ledger, wish.certificate, NOW),
+                     NOW + 40 * SECOND);
     ck_assert_int_eq(json_array_size(json_object_get(cmd->result, "notes")),
                      1);
 }

@@ -5,6 +5,7 @@
 
 #include "acme_live.h"
 #include "desk.h"
+#include "worker/keeper.h"
 
 #define HOUR 3600
 
@@ -289,6 +290,38 @@ START_TEST(response_before_certificate)
 }
 END_TEST
 
+/* One that waits for its response is published with it, … */
+START_TEST(published_with_its_response)
+{
+    jobs[0].publish = 1;
+    unit_ok(save(V_OCSP_CERTSTATUS_GOOD));
+    ck_assert(keeper_outcome(keeper, 0)->live);
+    ck_assert_uint_eq(live_child_generation(live, live_parent_slot(
+        live, "n0.example")), 1);
+    ck_assert(stapled(1));
+}
+END_TEST
+
+/* … by the keeper that has issued it, if that has put it off, and not
+ * without one. */
+START_TEST(published_by_its_issuer)
+{
+    keeper_t *issuer = keeper_make(&options, pool);
+
+    jobs[0].publish = 1;
+    jobs[0].publisher = issuer;
+    ck_assert_int_ne(save(V_OCSP_CERTSTATUS_UNKNOWN), APR_SUCCESS);
+    ck_assert(!keeper_outcome(issuer, 0)->live);
+    unit_ok(save(V_OCSP_CERTSTATUS_GOOD));
+    ck_assert_msg(!keeper_outcome(issuer, 0)->live, "it was not put off");
+    issuer->outcomes[0].deferred = 1;
+    unit_ok(save(V_OCSP_CERTSTATUS_GOOD));
+    ck_assert(keeper_outcome(issuer, 0)->live);
+    ck_assert(!keeper_outcome(keeper, 0)->live);
+    ck_assert(stapled(1));
+}
+END_TEST
+
 Suite *keeper_staple_suite(void);
 Suite *keeper_staple_suite(void)
 {
@@ -305,5 +338,7 @@ Suite *keeper_staple_suite(void)
     tcase_add_test(tc, other_jobs_keep_no_response);
     tcase_add_test(tc, kept_without_httpd);
     tcase_add_test(tc, response_before_certificate);
+    tcase_add_test(tc, published_with_its_response);
+    tcase_add_test(tc, published_by_its_issuer);
     return suite;
 }
