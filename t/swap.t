@@ -594,7 +594,7 @@ sub check_faults
             ok $lines >= 3 && $lines <= @children, 'one line a child'
                 or diag "$lines lines, " . @children . ' children';
         }
-        like $httpd->error_log_tail(50), qr/ACME0400: [^\n]* b\.test /,
+        like $httpd->error_log_tail(2000), qr/ACME0400: [^\n]* b\.test /,
             'the name is in it';
         swap($httpd, 'b.test', 'two');
         serves($httpd, 'b.test', 'two', 'a good one is served at once');
