@@ -72,6 +72,8 @@ typedef struct serve_t {
     apr_time_t begun;         /* wall clock */
     apr_time_t told;          /* wall clock of the last SIGHUP; 0: none */
     int stale;                /* 1: the configuration is to be read */
+    int compare;              /* 1: since then httpd was not compared with
+                                 the store */
     int failures;             /* passes in a row */
     apr_time_t pause;         /* no pass before it, monotonic */
     char said[512];           /* the last complaint */
@@ -242,6 +244,7 @@ static void read_configuration(serve_t *serve)
     serve->config = pass->config;
     serve->config_pool = pool;
     serve->stale = 0;
+    serve->compare = 1;
 }
 
 const char *cmd_manager_lock(const store_t *store, apr_pool_t *pool)
@@ -565,10 +568,11 @@ static apr_time_t look(serve_t *serve, apr_pool_t *pool)
         return serve->cmd->clock->wall(serve->cmd->clock);
     }
     if (due.orders->nelts == 0 && due.staples->nelts == 0) {
-        if (cmd_behind(pass, due.all)->nelts > 0
+        if (serve->compare && cmd_behind(pass, due.all)->nelts > 0
             && !publish(serve, &due, pool)) {
             return serve->cmd->clock->wall(serve->cmd->clock);
         }
+        serve->compare = 0;
         base_log(BASE_LOG_DEBUG, "nothing is due before %s (%.3f s CPU)",
                  base_time_text(due.next, pool), cpu_seconds() - begin);
         tell_expiring(serve, due.all, pool);
