@@ -15,6 +15,8 @@
 #include <apr_tables.h>
 #include <apr_time.h>
 
+#include <sys/stat.h>
+
 /* ------------------------------------------------------------------ err */
 
 /** Exit statuses of acmectl. Source: ours (README, "Exit status"). */
@@ -210,6 +212,10 @@ apr_status_t base_file_write(const char *path, const char *data,
                              apr_size_t len, int mode, acme_err_t *err,
                              apr_pool_t *scratch_pool);
 
+/** Write a new file that may get lost (O_EXCL, mode): it is not synced. */
+apr_status_t base_file_put(const char *path, const char *data,
+                           apr_size_t len, int mode, acme_err_t *err);
+
 /** Write a new file (O_EXCL, mode) and fsync it; not its directory. */
 apr_status_t base_file_create(const char *path, const char *data,
                               apr_size_t len, int mode, acme_err_t *err);
@@ -251,6 +257,143 @@ apr_status_t base_dir_remove(const char *path, acme_err_t *err,
 
 /** fsync a directory. */
 apr_status_t base_dir_sync(const char *path, acme_err_t *err);
+
+/* ------------------------------------------------------------------- at */
+
+/*
+ * Names in an open directory: files that are somebody else's, so that owner,
+ * mode and extended attributes matter and no link is ever followed. None of
+ * these syncs a directory by itself, except base_at_sync.
+ */
+
+/** An open directory. */
+typedef struct base_at_t {
+    int fd;
+    const char *path;       /**< as it was opened, for people */
+} base_at_t;
+
+/** An extended attribute; ACLs and SELinux labels are such. */
+typedef struct base_xattr_t {
+    const char *name;
+    const char *value;      /**< any bytes */
+    apr_size_t len;
+} base_xattr_t;
+
+/** What a file has besides its content. */
+typedef struct base_attrs_t {
+    int mode;                       /**< 07777 at most */
+    uid_t uid;
+    gid_t gid;
+    apr_uint64_t inode;             /**< read only, for people */
+    apr_array_header_t *xattrs;     /**< base_xattr_t; NULL when a file is
+                                         made: whatever the system gives */
+} base_attrs_t;
+
+/**
+ * Open a directory, following no symbolic link on the whole path.
+ * @param path  absolute
+ * @return APR_ENOTDIR if a component is a link or a file; APR_ENOENT
+ */
+apr_status_t base_at_open(base_at_t **pat, const char *path,
+                          acme_err_t *err, apr_pool_t *result_pool);
+
+/** path with every symbolic link resolved. @return APR_ENOENT */
+apr_status_t base_path_real(const char **preal, const char *path,
+                            acme_err_t *err, apr_pool_t *result_pool);
+
+/** lstat(2) of a name. @return APR_ENOENT */
+apr_status_t base_at_stat(struct stat *st, const base_at_t *at,
+                          const char *name, acme_err_t *err);
+
+/** base_file_read of a name. @param attrs  nullable; filled in */
+apr_status_t base_at_read(char **pdata, apr_size_t *plen,
+                          base_attrs_t *attrs, const base_at_t *at,
+                          const char *name, apr_size_t max, acme_err_t *err,
+                          apr_pool_t *result_pool);
+
+/** Write a new file (O_EXCL) with these attributes and fsync it; it is
+ *  removed on failure. */
+apr_status_t base_at_create(const base_at_t *at, const char *name,
+                            const char *data, apr_size_t len,
+                            const base_attrs_t *attrs, acme_err_t *err,
+                            apr_pool_t *scratch_pool);
+
+/** Make a directory with these attributes and fsync it. */
+apr_status_t base_at_mkdir(const base_at_t *at, const char *name,
+                           const base_attrs_t *attrs, acme_err_t *err,
+                           apr_pool_t *scratch_pool);
+
+/** Make a symbolic link. @return APR_EEXIST */
+apr_status_t base_at_symlink(const base_at_t *at, const char *name,
+                             const char *target, acme_err_t *err);
+
+/** The target of a symbolic link. */
+apr_status_t base_at_readlink(const char **ptarget, const base_at_t *at,
+                              const char *name, acme_err_t *err,
+                              apr_pool_t *result_pool);
+
+/**
+ * Let two names change places by one step.
+ * Source: renameat2(2), RENAME_EXCHANGE.
+ * @return APR_ENOTIMPL, and nothing in err, where that cannot be done
+ */
+apr_status_t base_at_exchange(const base_at_t *from, const char *name,
+                              const base_at_t *to, const char *target,
+                              acme_err_t *err);
+
+/** rename(2): target is replaced. */
+apr_status_t base_at_replace(const base_at_t *from, const char *name,
+                             const base_at_t *to, const char *target,
+                             acme_err_t *err);
+
+/**
+ * Rename without replacing; where that cannot be done link and unlink, so
+ * that both names may be seen for a moment.
+ * Source: renameat2(2), RENAME_NOREPLACE; link(2).
+ * @return APR_EEXIST; EPERM for a directory where it cannot be done
+ */
+apr_status_t base_at_move(const base_at_t *from, const char *name,
+                          const base_at_t *to, const char *target,
+                          acme_err_t *err);
+
+/** Remove a file or a link; absent is success. */
+apr_status_t base_at_remove(const base_at_t *at, const char *name,
+                            acme_err_t *err);
+
+/** Remove an empty directory; absent is success. @return ENOTEMPTY */
+apr_status_t base_at_rmdir(const base_at_t *at, const char *name,
+                           acme_err_t *err);
+
+/** fsync the directory itself. */
+apr_status_t base_at_sync(const base_at_t *at, acme_err_t *err);
+
+/** fsync a file. */
+apr_status_t base_at_sync_file(const base_at_t *at, const char *name,
+                               acme_err_t *err);
+
+/**
+ * Why a name cannot be replaced: immutable, append-only, a mount point.
+ * @param name  NULL: the directory itself
+ * @return NULL if nothing of that holds
+ */
+const char *base_at_fixed(const base_at_t *at, const char *name);
+
+/** Check that this process may write in the directory and that size more
+ *  bytes fit. @return APR_EACCES; ENOSPC; EROFS */
+apr_status_t base_at_room(const base_at_t *at, apr_uint64_t size,
+                          acme_err_t *err);
+
+/* --------------------------------------------------------------- digest */
+
+/** 64 hexadecimal digits and a NUL. */
+#define BASE_SHA256_SIZE 65
+
+/** SHA-256 in lower-case hexadecimal; never fails. Source: FIPS 180-4.
+ *  @return hex */
+char *base_sha256(char hex[BASE_SHA256_SIZE], const void *data,
+                  apr_size_t len);
+
+/* ----------------------------------------------------------------- lock */
 
 /**
  * A held lock; released when its pool is cleared or the process ends. A

@@ -22,6 +22,7 @@
 #include <apr_strings.h>
 
 #include "base/base.h"
+#include "base/internal.h"
 
 /* open(2), again when a signal came first. @return -1 with errno set */
 static int file_open(const char *path, int flags, int mode)
@@ -52,7 +53,7 @@ static apr_status_t read_full(int fd, char *data, apr_size_t len,
     return APR_SUCCESS;
 }
 
-static apr_status_t write_full(int fd, const char *data, apr_size_t len)
+apr_status_t base_fd_write(int fd, const char *data, apr_size_t len)
 {
     ssize_t n;
 
@@ -124,9 +125,9 @@ static apr_status_t file_size(apr_size_t *psize, int fd, const char *path,
     return APR_SUCCESS;
 }
 
-static apr_status_t file_read_fd(char **pdata, apr_size_t *plen, int fd,
-                                 const char *path, apr_size_t max,
-                                 acme_err_t *err, apr_pool_t *pool)
+apr_status_t base_fd_read(char **pdata, apr_size_t *plen, int fd,
+                          const char *path, apr_size_t max, acme_err_t *err,
+                          apr_pool_t *result_pool)
 {
     apr_size_t size = 0, got = 0;
     char *data;
@@ -135,7 +136,7 @@ static apr_status_t file_read_fd(char **pdata, apr_size_t *plen, int fd,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    data = content_make(size + 1, pool);
+    data = content_make(size + 1, result_pool);
     rv = read_full(fd, data, size + 1, &got);
     if (rv != APR_SUCCESS) {
         return base_err_path(err, rv, "read", path);
@@ -164,25 +165,25 @@ apr_status_t base_file_read(char **pdata, apr_size_t *plen, const char *path,
                         "file itself there")
                : base_err_path(err, errno, "read", path);
     }
-    rv = file_read_fd(pdata, plen, fd, path, max, err, result_pool);
+    rv = base_fd_read(pdata, plen, fd, path, max, err, result_pool);
     close(fd);
     return rv;
 }
 
 /* fchmod because open's mode passes through the umask. */
-static apr_status_t fill_and_sync(int fd, const char *data, apr_size_t len,
-                                  int mode)
+static apr_status_t fill(int fd, const char *data, apr_size_t len, int mode,
+                         int sync)
 {
     apr_status_t rv;
 
     if (fchmod(fd, (mode_t)mode) == -1) {
         return errno;
     }
-    rv = write_full(fd, data, len);
+    rv = base_fd_write(fd, data, len);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return fsync(fd) == -1 ? errno : APR_SUCCESS;
+    return sync && fsync(fd) == -1 ? errno : APR_SUCCESS;
 }
 
 /* Remove what this call made; a failure goes behind the first error. */
@@ -197,8 +198,9 @@ static void undo(const char *path, acme_err_t *err)
     }
 }
 
-apr_status_t base_file_create(const char *path, const char *data,
-                              apr_size_t len, int mode, acme_err_t *err)
+static apr_status_t file_make(const char *path, const char *data,
+                              apr_size_t len, int mode, int sync,
+                              acme_err_t *err)
 {
     int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
                        mode & 0600);
@@ -207,7 +209,7 @@ apr_status_t base_file_create(const char *path, const char *data,
     if (fd == -1) {
         return base_err_path(err, errno, "create", path);
     }
-    rv = fill_and_sync(fd, data, len, mode);
+    rv = fill(fd, data, len, mode, sync);
     /* after fsync nothing is left for close to lose */
     if (close(fd) == -1 && rv == APR_SUCCESS && errno != EINTR) {
         rv = errno;
@@ -217,6 +219,18 @@ apr_status_t base_file_create(const char *path, const char *data,
         undo(path, err);
     }
     return rv;
+}
+
+apr_status_t base_file_create(const char *path, const char *data,
+                              apr_size_t len, int mode, acme_err_t *err)
+{
+    return file_make(path, data, len, mode, 1, err);
+}
+
+apr_status_t base_file_put(const char *path, const char *data,
+                           apr_size_t len, int mode, acme_err_t *err)
+{
+    return file_make(path, data, len, mode, 0, err);
 }
 
 const char *base_path_dir(const char *path, apr_pool_t *pool)

@@ -359,12 +359,14 @@ typedef struct journal_checkpoint_t {
     apr_array_header_t *notes;  /**< const char *, in order */
     apr_array_header_t *files;  /**< journal_file_t, in order; a file is
                                      named once, with its first op */
+    const char *damaged;        /**< NULL, or why it cannot be read; then
+                                     notes and files are empty */
 } journal_checkpoint_t;
 
 /**
  * All checkpoints, the oldest first, of journal_checkpoint_t. What a
  * stranger put among them is passed over.
- * @return APR_EINVAL with exit BASE_EXIT_JOURNAL if one is damaged
+ * @return the system's error
  */
 apr_status_t journal_list(apr_array_header_t **pcheckpoints,
                           const journal_t *journal, acme_err_t *err,
