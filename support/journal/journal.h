@@ -8,7 +8,7 @@
  *
  *                       nothing written
  *     journal_begin  +------+
- *    --------------> | OPEN | journal_stage, journal_note, journal_check
+ *    --------------> | OPEN | journal_stage, journal_note, journal_preview
  *                    +------+
  *                       | journal_save: before-images, record, fsync
  *                       v
@@ -310,7 +310,8 @@ apr_status_t journal_revert(journal_undo_t *undo, journal_txn_t *txn,
  * Source: ours (LAYOUT, "Recovery").
  *
  * @param undo   filled in also on failure; count 0: there was nothing
- * @param drift  for files the user edited since
+ * @param drift  for files the user edited since; JOURNAL_DRIFT_MERGE is not
+ *               tested, for recovery must work without httpd
  * @return APR_SUCCESS; otherwise exit is BASE_EXIT_JOURNAL; APR_EINVAL if
  *         the journal is damaged or foreign
  */

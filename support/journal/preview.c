@@ -39,6 +39,12 @@ typedef struct verdict_t {
     acme_err_t err;
 } verdict_t;
 
+/* Whom to ask. */
+typedef struct try_t {
+    journal_test_fn *test;
+    void *baton;
+} try_t;
+
 typedef struct stage_t {
     const char *tmp;        /* the tmpfs */
     dev_t dev;              /* its device */
@@ -304,8 +310,8 @@ static apr_status_t enter(stage_t *stage, acme_err_t *err)
 }
 
 static void run_child(verdict_t *verdict, journal_t *journal,
-                      const apr_array_header_t *pres, journal_test_fn *test,
-                      void *baton, apr_pool_t *pool)
+                      const apr_array_header_t *pres,
+                      const try_t *try, apr_pool_t *pool)
 {
     stage_t stage = { journal->trash, 0, 1, pool };
     apr_status_t rv = enter(&stage, &verdict->err);
@@ -322,8 +328,12 @@ static void run_child(verdict_t *verdict, journal_t *journal,
         rv = put_name(&stage, &APR_ARRAY_IDX(pres, i, journal_pre_t),
                       &verdict->err);
     }
+    if (rv == EPERM || rv == EACCES) {
+        /* a container may allow the namespace and forbid the mounts */
+        verdict->impossible = 1;
+    }
     if (rv == APR_SUCCESS) {
-        rv = test(baton, &verdict->err, pool);
+        rv = try->test(try->baton, &verdict->err, pool);
         if (rv != APR_SUCCESS) {
             base_err_set(&verdict->err, rv, BASE_EXIT_FAILED,
                          "the test of the configuration failed");
@@ -332,18 +342,22 @@ static void run_child(verdict_t *verdict, journal_t *journal,
 }
 
 /* Never returns. The lock is the parent's: this copy of it is closed. */
-static void child(int fd, journal_t *journal, const apr_array_header_t *pres,
-                  journal_test_fn *test, void *baton, apr_pool_t *pool)
+static void child(int fd, pid_t parent, journal_t *journal,
+                  const apr_array_header_t *pres, const try_t *try,
+                  apr_pool_t *pool)
 {
     verdict_t verdict;
     ssize_t n;
 
     memset(&verdict, 0, sizeof(verdict));
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(1);               /* it died before it could be told */
+    }
     if (journal->lock) {
         base_lock_release(journal->lock);
     }
-    run_child(&verdict, journal, pres, test, baton, pool);
+    run_child(&verdict, journal, pres, try, pool);
     n = write(fd, &verdict, sizeof(verdict));
     _exit(n == (ssize_t)sizeof(verdict) ? 0 : 1);
 }
@@ -391,10 +405,11 @@ apr_status_t journal_preview_run(journal_t *journal,
                                  journal_test_fn *test, void *baton,
                                  acme_err_t *err, apr_pool_t *scratch_pool)
 {
+    try_t try = { test, baton };
     verdict_t verdict;
     apr_size_t got;
     int fds[2];
-    pid_t pid;
+    pid_t parent = getpid(), pid;
 
     memset(&verdict, 0, sizeof(verdict));
     if (pipe2(fds, O_CLOEXEC) == -1) {
@@ -404,7 +419,7 @@ apr_status_t journal_preview_run(journal_t *journal,
     pid = fork();
     if (pid == 0) {
         close(fds[0]);
-        child(fds[1], journal, pres, test, baton, scratch_pool);
+        child(fds[1], parent, journal, pres, &try, scratch_pool);
     }
     close(fds[1]);
     if (pid == -1) {

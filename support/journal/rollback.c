@@ -29,16 +29,12 @@ static apr_status_t must_be_idle(const journal_t *journal, acme_err_t *err)
 /* --------------------------------------------------------------- recover */
 
 /* What earlier runs could not delete, or were killed deleting. */
-static void empty_trash(const journal_t *journal, apr_pool_t *pool)
+static void empty_trash(const journal_t *journal,
+                        const apr_array_header_t *names, apr_pool_t *pool)
 {
     acme_err_t ignored = { 0 };
-    apr_array_header_t *names;
     int i;
 
-    if (base_dir_list(&names, journal->trash, &ignored, pool)
-        != APR_SUCCESS) {
-        return;
-    }
     for (i = 0; i < names->nelts; i++) {
         base_dir_remove(journal_path(journal->trash,
                                      APR_ARRAY_IDX(names, i, char *), pool),
@@ -46,13 +42,30 @@ static void empty_trash(const journal_t *journal, apr_pool_t *pool)
     }
 }
 
-/* A writer that was killed between a commit's rename and its fsync: what
- * everybody sees by now must not vanish any more. */
-static apr_status_t sync_folders(const journal_t *journal, acme_err_t *err)
+/* A writer that was killed between a rename and its fsync: what everybody
+ * sees by now must not vanish any more, and what has left active/ must not
+ * come back when its files are being deleted. */
+static apr_status_t settle(const journal_t *journal, acme_err_t *err,
+                           apr_pool_t *pool)
 {
-    apr_status_t rv = base_dir_sync(journal->cp, err);
+    apr_array_header_t *names;
+    apr_status_t rv = base_dir_list(&names, journal->trash, err, pool);
 
-    return rv == APR_SUCCESS ? base_dir_sync(journal->dir, err) : rv;
+    if (rv != APR_SUCCESS
+        || (names->nelts == 0 && !base_lock_was_left(journal->lock))) {
+        return rv;
+    }
+    rv = base_dir_sync(journal->trash, err);
+    if (rv == APR_SUCCESS) {
+        rv = base_dir_sync(journal->cp, err);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = base_dir_sync(journal->dir, err);
+    }
+    if (rv == APR_SUCCESS) {
+        empty_trash(journal, names, pool);
+    }
+    return rv;
 }
 
 /* After a first pass has met the user's edits: decide, write it down, and
@@ -97,10 +110,7 @@ apr_status_t journal_recover(journal_undo_t *undo, journal_t *journal,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    empty_trash(journal, scratch_pool);
-    if (base_lock_was_left(journal->lock)) {
-        rv = sync_folders(journal, err);
-    }
+    rv = settle(journal, err, scratch_pool);
     if (rv != APR_SUCCESS || !journal_is_active(journal)) {
         return rv;
     }

@@ -101,14 +101,13 @@ static int is_unfinished(undo_run_t *run, const journal_entry_t *entry,
 /* The new content of one save. *plive = 0 if it certainly never replaced
  * what is at the name now. */
 static apr_status_t clear_temporary(int *plive, undo_run_t *run,
-                                    file_t *file,
+                                    file_t *file, const base_at_t *at,
                                     const journal_entry_t *entry,
                                     acme_err_t *err)
 {
     const char *name = journal_temp_name(entry, 0, run->pool);
     journal_seen_t temp;
-    apr_status_t rv = journal_state_read(&temp, file->temp, name, err,
-                                         run->pool);
+    apr_status_t rv = journal_state_read(&temp, at, name, err, run->pool);
 
     *plive = 1;
     if (rv != APR_SUCCESS || is(&temp, JOURNAL_ABSENT)) {
@@ -124,12 +123,11 @@ static apr_status_t clear_temporary(int *plive, undo_run_t *run,
     if (entry->op == JOURNAL_MODIFY && !*plive
         && !is(&temp, entry->after) && is(&file->seen, entry->after)) {
         if (!is_unfinished(run, entry, &temp)) {
-            rv = base_at_exchange(file->temp, name, file->at, file->name,
-                                  err);
+            rv = base_at_exchange(at, name, file->at, file->name, err);
             file->seen = temp;
         }
     }
-    return rv == APR_SUCCESS ? remove_any(file->temp, name, &temp, err) : rv;
+    return rv == APR_SUCCESS ? remove_any(at, name, &temp, err) : rv;
 }
 
 /* 1 if the record or the plan names this state. */
@@ -156,9 +154,11 @@ static apr_status_t clear_restoring(undo_run_t *run, file_t *file,
     if (journal_state_is_file(file->goal) || is_ours(file, &temp)) {
         return base_at_remove(file->temp, name, err);
     }
-    rv = base_at_move(file->temp, name, file->at, file->name, err);
+    if (file->at) {
+        rv = base_at_move(file->temp, name, file->at, file->name, err);
+    }
     if (rv == APR_SUCCESS) {
-        file->seen = temp;
+        file->seen = temp;      /* without its folder: a conflict */
     }
     return rv;
 }
@@ -190,6 +190,7 @@ static apr_status_t clear_temporaries(undo_run_t *run, file_t *file,
                                       acme_err_t *err)
 {
     journal_entry_t *entry;
+    base_at_t *at;
     apr_status_t rv = APR_SUCCESS;
     int i, live;
 
@@ -197,15 +198,17 @@ static apr_status_t clear_temporaries(undo_run_t *run, file_t *file,
     for (i = 0; i < file->chain->entries->nelts && rv == APR_SUCCESS; i++) {
         entry = APR_ARRAY_IDX(file->chain->entries, i, journal_entry_t *);
         live = 1;
-        if (file->temp) {
-            rv = clear_temporary(&live, run, file, entry, err);
+        rv = open_folder(&at, run, entry->temp_dir, err);
+        if (rv == APR_SUCCESS && at) {
+            rv = clear_temporary(&live, run, file, at, entry, err);
         }
         file->newest = live ? entry : file->newest;
     }
-    if (rv == APR_SUCCESS && file->temp && file->at) {
+    /* the target's folder may have gone before these did */
+    if (rv == APR_SUCCESS && file->temp) {
         rv = clear_restoring(run, file, err);
     }
-    if (rv == APR_SUCCESS && file->temp && file->at) {
+    if (rv == APR_SUCCESS && file->temp) {
         rv = clear_returning(run, file, err);
     }
     return rv;

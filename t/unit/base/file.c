@@ -58,6 +58,20 @@ static void check_count(int count)
     ck_assert_int_eq(names->nelts, count);
 }
 
+/* What may get lost costs no fsync; an existing file is never written. */
+START_TEST(puts_without_sync)
+{
+    const char *lost = fresh("lost");
+
+    fault_fsync_calls = 0;
+    unit_ok(base_file_put(lost, "x", 1, 0600, &err));
+    ck_assert_int_eq(fault_fsync_calls, 0);
+    ck_assert_str_eq(content(lost), "x");
+    ck_assert_int_eq(mode_of(lost), 0600);
+    unit_fails(base_file_put(lost, "y", 1, 0600, &err), APR_EEXIST, "lost");
+}
+END_TEST
+
 /* A file is read whole, with a NUL behind it that does not count. */
 START_TEST(reads)
 {
@@ -497,6 +511,7 @@ END_TEST
 static void add_reads(TCase *tc)
 {
     tcase_add_checked_fixture(tc, fault_clear, fault_clear);
+    tcase_add_test(tc, puts_without_sync);
     tcase_add_test(tc, reads);
     tcase_add_test(tc, reads_too_large);
     tcase_add_test(tc, reads_no_other);

@@ -208,6 +208,58 @@ START_TEST(a_new_mode_is_kept)
 }
 END_TEST
 
+/* What was on its way out of a folder goes, too, when that folder went
+ * first: a loss of power may leave it so. */
+START_TEST(a_file_on_its_way_out_of_a_lost_folder_goes)
+{
+    journal_undo_t undo;
+    const journal_entry_t *entry;
+    journal_record_t *record;
+    const char *temp;
+
+    begin(JOURNAL_TEMPORARY);
+    unit_ok(stage(JOURNAL_MKDIR, "d", NULL));
+    unit_ok(stage(JOURNAL_CREATE, "d/f.conf", "f\n"));
+    save();
+    abandon();
+    unit_ok(journal_record_read(&record, journal->active, &err, pool));
+    entry = APR_ARRAY_IDX(record->entries, 1, journal_entry_t *);
+    temp = journal_path(entry->temp_dir, journal_temp_name(entry, 1, pool),
+                        pool);
+    ck_assert_int_eq(rename(in_conf("d/f.conf"), temp), 0);
+    ck_assert_int_eq(rmdir(in_conf("d")), 0);
+    unit_ok(recover(JOURNAL_DRIFT_REFUSE, &undo));
+    ck_assert_int_ne(access(temp, F_OK), 0);
+    no_strays();
+}
+END_TEST
+
+/* There it may be a version of the user: then it stays, a conflict. */
+START_TEST(an_edit_on_its_way_out_of_a_lost_folder_stays)
+{
+    journal_undo_t undo;
+    const journal_entry_t *entry;
+    journal_record_t *record;
+    const char *temp;
+
+    begin(JOURNAL_TEMPORARY);
+    unit_ok(stage(JOURNAL_MKDIR, "d", NULL));
+    unit_ok(stage(JOURNAL_CREATE, "d/f.conf", "f\n"));
+    save();
+    abandon();
+    put("d/f.conf", "by hand\n");
+    unit_ok(journal_record_read(&record, journal->active, &err, pool));
+    entry = APR_ARRAY_IDX(record->entries, 1, journal_entry_t *);
+    temp = journal_path(entry->temp_dir, journal_temp_name(entry, 1, pool),
+                        pool);
+    ck_assert_int_eq(rename(in_conf("d/f.conf"), temp), 0);
+    ck_assert_int_eq(rmdir(in_conf("d")), 0);
+    unit_fails(recover(JOURNAL_DRIFT_REFUSE, &undo), APR_EGENERAL,
+               "changed since");
+    ck_assert_str_eq(text_of(temp), "by hand\n");
+}
+END_TEST
+
 Suite *undo_suite(void)
 {
     Suite *suite = suite_create("journal/undo");
@@ -224,5 +276,7 @@ Suite *undo_suite(void)
     tcase_add_test(tc, a_folder_that_became_a_link_is_not_entered);
     tcase_add_test(tc, what_is_gone_is_undone);
     tcase_add_test(tc, a_new_mode_is_kept);
+    tcase_add_test(tc, a_file_on_its_way_out_of_a_lost_folder_goes);
+    tcase_add_test(tc, an_edit_on_its_way_out_of_a_lost_folder_stays);
     return suite;
 }
