@@ -128,18 +128,22 @@ int journal_is_active(const journal_t *journal)
 }
 
 /* For people: from begin.json, which may be torn, so errors are dropped. */
-static const char *active_kind(const journal_t *journal, apr_pool_t *pool)
+static void read_begin(journal_status_t *status, const journal_t *journal,
+                       apr_pool_t *pool)
 {
     acme_err_t ignored = { 0 };
-    const char *kind = "";
+    const char *created = "";
     json_t *begin;
 
     if (base_json_read(&begin, journal_path(journal->active, "begin.json",
                                             pool), 4096, &ignored, pool,
                        pool) == APR_SUCCESS) {
-        json_unpack(begin, "{s:s}", "kind", &kind);
+        json_unpack(begin, "{s:s, s:s}", "kind", &status->kind, "created",
+                    &created);
+        if (base_time_parse(&status->begun, created) != APR_SUCCESS) {
+            status->begun = 0;
+        }
     }
-    return kind;
 }
 
 static int count_records(const journal_t *journal, apr_pool_t *pool)
@@ -158,16 +162,16 @@ apr_status_t journal_status(journal_status_t *status,
                             const journal_t *journal, acme_err_t *err,
                             apr_pool_t *result_pool)
 {
-    apr_array_header_t *checkpoints;
     const char *holder = NULL;
+    apr_array_header_t *ids;
     apr_status_t rv;
 
     memset(status, 0, sizeof(*status));
-    rv = journal_list(&checkpoints, journal, err, result_pool);
+    rv = journal_ids(&ids, journal, err, result_pool);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    status->checkpoints = checkpoints->nelts;
+    status->checkpoints = ids->nelts;
     rv = base_lock_holder(&holder, journal_path(journal->dir, "lock",
                                                 result_pool), result_pool);
     if (rv == APR_SUCCESS) {
@@ -176,7 +180,7 @@ apr_status_t journal_status(journal_status_t *status,
     status->kind = "";
     status->active = journal_is_active(journal);
     if (status->active) {
-        status->kind = active_kind(journal, result_pool);
+        read_begin(status, journal, result_pool);
         status->saves = count_records(journal, result_pool);
     }
     return APR_SUCCESS;

@@ -135,6 +135,7 @@ typedef struct journal_status_t {
     const char *kind;       /**< of the active one: "temporary",
                                  "permanent" or "" */
     int saves;              /**< its records */
+    apr_time_t begun;       /**< when it was begun, µs UTC; 0: not known */
     int checkpoints;
 } journal_status_t;
 
