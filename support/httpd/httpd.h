@@ -63,6 +63,21 @@ apr_status_t httpd_configtest(const httpd_args_t *args, acme_err_t *err,
                               apr_pool_t *scratch_pool);
 
 /**
+ * What a directive says in the text of the configuration, for the time
+ * while httpd refuses it: the last one counts, includes are followed,
+ * conditions and variables are not evaluated.
+ * Source: ours.
+ *
+ * @param pvalue  its first argument, without quotes
+ * @param pwhere  "FILE:LINE"
+ * @param args    binary is asked for the main file (-V) if that is not said
+ * @return APR_ENOENT if there is none
+ */
+apr_status_t httpd_word_find(const char **pvalue, const char **pwhere,
+                             const httpd_args_t *args,
+                             const char *directive, apr_pool_t *pool);
+
+/**
  * Is the server of this pid file running?
  *
  * @param ppid  set on success

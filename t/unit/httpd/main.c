@@ -6,11 +6,13 @@ Suite *complaint_suite(void);
 Suite *control_suite(void);
 Suite *dump_suite(void);
 Suite *exec_suite(void);
+Suite *words_suite(void);
 
 static int run_all(void)
 {
     Suite *suites[] = {
-        exec_suite(), complaint_suite(), dump_suite(), control_suite(), NULL
+        exec_suite(), complaint_suite(), dump_suite(), control_suite(),
+        words_suite(), NULL
     };
 
     return unit_run(suites);
