@@ -47,8 +47,74 @@ display_t *display_open(const display_options_t *options, apr_pool_t *pool)
     display->color = wants_color(options);
     display->width = columns_of(options->out);
     display->err_width = columns_of(options->err);
+    display->out_terminal = isatty(fileno(options->out));
     display->terminal = isatty(fileno(options->err));
     return display;
+}
+
+/** A string that holds other bytes than UTF-8 gets them as \xNN. */
+static json_t *mend_string(const json_t *value, apr_pool_t *pool)
+{
+    const char *text = json_string_value(value);
+    apr_size_t size = 4 * strlen(text) + 8;
+    char *clean = apr_palloc(pool, size);
+    json_t *good = json_string(text);
+    char *c = clean;
+
+    if (good) {
+        return good;
+    }
+    /* Lines and tabs are what a diff is made of. */
+    while (*text) {
+        apr_size_t len = strcspn(text, "\n\t");
+
+        base_clean(c, size - (apr_size_t)(c - clean),
+                   apr_pstrmemdup(pool, text, len));
+        c += strlen(c);
+        text += len;
+        if (*text) {
+            *c++ = *text++;
+            *c = '\0';
+        }
+    }
+    return json_string(clean);
+}
+
+/** A copy of value that is JSON whatever its strings hold. */
+static json_t *mend(const json_t *value, apr_pool_t *pool)
+{
+    json_t *copy;
+    json_t *item;
+    const char *key;
+    size_t i;
+
+    if (json_is_string(value)) {
+        return mend_string(value, pool);
+    }
+    if (json_is_array(value)) {
+        copy = json_array();
+        json_array_foreach(value, i, item) {
+            json_array_append_new(copy, mend(item, pool));
+        }
+        return copy;
+    }
+    if (json_is_object(value)) {
+        copy = json_object();
+        json_object_foreach((json_t *)value, key, item) {
+            json_object_set_new(copy, key, mend(item, pool));
+        }
+        return copy;
+    }
+    return json_incref((json_t *)value);
+}
+
+static const char *json_of(const json_t *result, apr_pool_t *pool)
+{
+    const char *text = base_json_text(result, pool);
+
+    /* Strings from files may be no UTF-8, and then are no JSON. */
+    return text ? text : base_json_text(base_json_own(mend(result, pool),
+                                                      pool), pool);
 }
 
 void display_result(display_t *display, const json_t *result)
@@ -56,7 +122,7 @@ void display_result(display_t *display, const json_t *result)
     display_progress_end(display);
     if (display->options.kind == DISPLAY_JSON) {
         fprintf(display->options.out, "%s\n",
-                base_json_text(result, display->pool));
+                json_of(result, display->pool));
     }
     else {
         display_text(display, result);

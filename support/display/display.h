@@ -40,7 +40,11 @@ display_t *display_open(const display_options_t *options, apr_pool_t *pool);
  * @param result  {"schema": "acmectl/1", "verb", "ok", "exit", "changed",
  *                "error": {"type", "detail", "identifier"?}|absent, and the
  *                verb's part: "certificates", "results", "accounts",
- *                "config", "httpd", "notes" (sentences, array of strings)}
+ *                "config", "httpd", "notes" (sentences, array of strings),
+ *                "checkpoints", "files", "conflicts", "diff"; ...}. Strings
+ *                of the last four are bytes as they are in files: as text
+ *                a diff is written as it is, but to a terminal printable;
+ *                in JSON what is no UTF-8 becomes \xNN
  */
 void display_result(display_t *display, const json_t *result);
 

@@ -8,6 +8,8 @@ struct display_t {
     display_options_t options;
     int color;               /**< escapes may be written to out */
     int width;               /**< columns of out's terminal; 0: no limit */
+    int out_terminal;        /**< out is a terminal: no byte may reach it
+                                  that it obeys */
     int terminal;            /**< err is a terminal: a line may be redrawn */
     int err_width;           /**< columns of err's terminal; 0: no limit */
     apr_time_t opened;       /**< mono clock */
@@ -17,6 +19,10 @@ struct display_t {
 
 /** Render a result as text. */
 void display_text(display_t *display, const json_t *result);
+
+/** Render what tells of the journal: "recovered", "checkpoints", "files",
+ *  "conflicts", "diff". */
+void display_changes(display_t *display, const json_t *result);
 
 /** Remove the progress line, if one is drawn. */
 void display_progress_end(display_t *display);

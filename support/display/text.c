@@ -179,6 +179,25 @@ static void put_manager(display_t *display, const json_t *manager)
     }
 }
 
+static void put_journal(display_t *display, const json_t *journal)
+{
+    FILE *out = display->options.out;
+    apr_pool_t *pool = display->pool;
+    int count = (int)json_integer_value(json_object_get(journal,
+                                                        "checkpoints"));
+
+    if (json_is_true(json_object_get(journal, "interrupted"))) {
+        fputs("an interrupted change of the configuration is to be undone: "
+              "acmectl recover\n", out);
+    }
+    if (json_is_string(json_object_get(journal, "holder"))) {
+        fprintf(out, "the journal is held by %s\n",
+                text_of(journal, "holder", pool));
+    }
+    fprintf(out, "the journal holds %d checkpoint%s\n", count,
+            count == 1 ? "" : "s");
+}
+
 static void put_notes(display_t *display, const json_t *notes)
 {
     json_t *note;
@@ -200,6 +219,7 @@ static const struct {
     { "config", put_config },
     { "httpd", put_httpd },
     { "manager", put_manager },
+    { "journal", put_journal },
     { "notes", put_notes }
 };
 
@@ -208,6 +228,7 @@ void display_text(display_t *display, const json_t *result)
     const json_t *error = json_object_get(result, "error");
     size_t i;
 
+    display_changes(display, result);
     for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
         const json_t *value = json_object_get(result, sections[i].member);
 

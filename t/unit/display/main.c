@@ -4,11 +4,13 @@
 Suite *display_suite(void);
 Suite *table_suite(void);
 Suite *text_suite(void);
+Suite *changes_suite(void);
 
 int main(void)
 {
     Suite *suites[] = {
-        display_suite(), text_suite(), table_suite(), NULL
+        display_suite(), text_suite(), table_suite(),
+        changes_suite(), NULL
     };
 
     return unit_run(suites);
