@@ -225,7 +225,8 @@ void cmd_account(cmd_t *cmd)
                      "account needs one of: show, register");
         return;
     }
-    if (cmd_read_config(cmd) != APR_SUCCESS) {
+    if ((registering ? cmd_begin(cmd) : cmd_read_config(cmd))
+        != APR_SUCCESS) {
         return;
     }
     if (registering) {

@@ -71,15 +71,43 @@ static json_t *manager_json(cmd_t *cmd)
                      "pid", pid ? json_integer(pid) : json_null());
 }
 
+/** What the journal holds; that it cannot be read is a note. */
+static void add_journal(cmd_t *cmd)
+{
+    acme_err_t first = cmd->err;
+
+    base_err_clear(&cmd->err);
+    if (cmd_journal_json(cmd) != APR_SUCCESS) {
+        cmd_note(cmd, "%s", cmd->err.message);
+    }
+    cmd->err = first;
+}
+
+/** While httpd refuses its configuration the journal, where it can be
+ *  found, is what helps. */
+static void add_journal_alone(cmd_t *cmd)
+{
+    const char *dir;
+    acme_err_t first = cmd->err;
+
+    base_err_clear(&cmd->err);
+    if (cmd_find_store(cmd, &dir) == APR_SUCCESS) {
+        add_journal(cmd);
+    }
+    cmd->err = first;
+}
+
 void cmd_status(cmd_t *cmd)
 {
     json_t *httpd;
     pid_t pid = 0;
 
     if (open_for_reading(cmd) != APR_SUCCESS) {
+        add_journal_alone(cmd);
         return;
     }
     list(cmd);
+    add_journal(cmd);
     httpd = json_pack("{s:b}", "running", cmd_httpd_running(cmd, &pid));
     json_object_set_new(httpd, "pid", pid ? json_integer(pid) : json_null());
     json_object_set_new(cmd->result, "httpd", httpd);

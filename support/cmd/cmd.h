@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "display/display.h"
 #include "httpd/httpd.h"
+#include "journal/journal.h"
 #include "notify/notify.h"
 #include "schema/schema.h"
 #include "store/store.h"
@@ -26,6 +27,10 @@ typedef struct cmd_options_t {
     const char *reason;     /**< --reason NAME */
     apr_interval_time_t wait;  /**< --wait SECONDS, in µs */
     pid_t parent;           /**< --parent PID; 0: not given */
+    const char *to;         /**< --to ID */
+    int plan;               /**< --plan */
+    int merge;              /**< --merge */
+    int keep;               /**< --keep */
 } cmd_options_t;
 
 /** A run of acmectl. */
@@ -37,6 +42,7 @@ typedef struct cmd_t {
     httpd_args_t httpd;             /**< --httpd, -d, -f, -D */
     apr_array_header_t *defines;    /**< of const char * */
     const char *store_dir;          /**< --store; else from config */
+    const char *default_store;      /**< built in */
     display_options_t display_options;
     int exit_changed;               /**< --exit-changed */
     int resident;                   /**< 1: nobody reads the result */
@@ -47,7 +53,11 @@ typedef struct cmd_t {
     schema_set_t *schemas;
     base_clock_t *clock;
     json_t *config;                 /**< set by cmd_config */
+    acme_err_t refused;             /**< why httpd did not tell its
+                                         configuration, where that did not
+                                         end the verb */
     store_t *store;                 /**< set by cmd_store */
+    store_t *journal_store;         /**< whose journal was opened */
     apr_pool_t *lock_pool;          /**< of the store's lock; NULL: not held */
     notify_t *notify;               /**< what tells ACMENotify's program */
     live_writer_t *live;            /**< set by report.c … */

@@ -13,7 +13,6 @@
 #include "cmd/internal.h"
 
 #define CONFIG_MAX (64 * 1024 * 1024)
-#define GRACEFUL_DEADLINE apr_time_from_sec(120)
 
 static const char *server_string(const cmd_t *cmd, const char *member)
 {
@@ -54,16 +53,13 @@ apr_status_t cmd_open_store(cmd_t *cmd, int create)
 {
     const char *dir = cmd->store_dir ? cmd->store_dir
                                      : server_string(cmd, "store");
-    const char *holder;
     apr_status_t rv;
 
     rv = store_open(&cmd->store, dir, create, &cmd->err, cmd->pool);
     if (rv == APR_SUCCESS && create) {
-        holder = apr_psprintf(cmd->pool, "acmectl %s, pid %d", cmd->verb,
-                              (int)getpid());
         apr_pool_create(&cmd->lock_pool, cmd->pool);
-        rv = store_lock(cmd->store, holder, cmd->options.wait, &cmd->err,
-                        cmd->lock_pool);
+        rv = store_lock(cmd->store, cmd_holder(cmd), cmd->options.wait,
+                        &cmd->err, cmd->lock_pool);
     }
     if (rv == APR_SUCCESS && create && cmd->config) {
         rv = store_config_write(cmd->store, cmd->config, &cmd->err,
@@ -129,7 +125,7 @@ apr_status_t cmd_activate(cmd_t *cmd)
     }
     return httpd_graceful(&cmd->httpd, server_string(cmd, "pid_file"),
                           live ? live_generation : NULL, live,
-                          GRACEFUL_DEADLINE, &cmd->err, cmd->pool);
+                          CMD_GRACEFUL_DEADLINE, &cmd->err, cmd->pool);
 }
 
 void cmd_note(cmd_t *cmd, const char *fmt, ...)

@@ -13,6 +13,9 @@ cmd_fn cmd_status;
 cmd_fn cmd_account;
 cmd_fn cmd_config;
 cmd_fn cmd_serve;
+cmd_fn cmd_checkpoints;
+cmd_fn cmd_rollback;
+cmd_fn cmd_recover;
 
 /* ------------------------------------------------------------ options.c */
 
@@ -22,6 +25,9 @@ apr_status_t cmd_parse(cmd_t *cmd, const cmd_verb_t **pverb, int argc,
                        const char *const *argv);
 
 /* ------------------------------------------------------------ context.c */
+
+/** How long a graceful restart may take. */
+#define CMD_GRACEFUL_DEADLINE apr_time_from_sec(120)
 
 /** Read httpd's configuration into cmd->config (once). */
 apr_status_t cmd_read_config(cmd_t *cmd);
@@ -51,6 +57,73 @@ json_t *cmd_error_json(const acme_err_t *err);
 
 /** The exit status for failed of all, where first is one failure's. */
 base_exit_t cmd_exit_for(int failed, int all, const acme_err_t *first);
+
+/* -------------------------------------------------------------- where.c */
+
+/** Where the store is: --store, else as httpd tells, else as can be known
+ *  without it, with a note that says so.
+ *  @return what httpd's refusal was, and err asks for --store */
+apr_status_t cmd_find_store(cmd_t *cmd, const char **pdir);
+
+/** "server" of the last good configuration that a store keeps; NULL. */
+json_t *cmd_kept_server(cmd_t *cmd, const store_t *store);
+
+/* ------------------------------------------------------------ journal.c */
+
+/** "acmectl VERB, pid N", for those whom a lock keeps waiting. */
+const char *cmd_holder(const cmd_t *cmd);
+
+/** Open the journal for reading, whatever httpd says of its configuration.
+ *  @param pjournal  NULL: there is none yet */
+apr_status_t cmd_journal_open(cmd_t *cmd, journal_t **pjournal);
+
+/** Become its one writer, after --wait at most. */
+apr_status_t cmd_journal_take(cmd_t *cmd, journal_t *journal);
+
+/** Undo what a killed run left, tell it in "recovered", and let httpd know.
+ *  Needs cmd_journal_take. @param pcount  how many changes were undone */
+apr_status_t cmd_journal_recover(cmd_t *cmd, journal_t *journal,
+                                 journal_drift_t drift, int *pcount,
+                                 acme_err_t *err);
+
+/** After files were put back: "changed", and one graceful restart if httpd
+ *  runs and has loaded what they were since the time since (µs UTC).
+ *  @return why httpd runs on with it; a stopped or absent one is a note */
+apr_status_t cmd_undone_reload(cmd_t *cmd, const journal_undo_t *undo,
+                               apr_time_t since, acme_err_t *err);
+
+/** 1 if a killed run left something. Takes no lock, makes nothing, and
+ *  keeps its errors to itself. */
+int cmd_journal_interrupted(cmd_t *cmd, journal_t **pjournal);
+
+/** Recover, unless another acmectl does so now; what cannot be put back is
+ *  a note. The configuration has to be read (again) afterwards.
+ *  @return 1 if something was undone */
+int cmd_journal_settle(cmd_t *cmd, journal_t *journal);
+
+/** cmd_read_config, but a refusal met while the store was looked for is
+ *  httpd's answer. */
+apr_status_t cmd_read_config_once(cmd_t *cmd);
+
+/** How verbs that write begin: what a killed run left is undone, then
+ *  httpd's configuration is read (cmd_read_config). */
+apr_status_t cmd_begin(cmd_t *cmd);
+
+/** [{"path", "op", ...}] of journal_file_t, each path once, with the op of
+ *  its last. @param files  nullable */
+json_t *cmd_files_json(const apr_array_header_t *files, apr_pool_t *pool);
+
+/** The object of a checkpoint. */
+json_t *cmd_checkpoint_json(const journal_checkpoint_t *checkpoint,
+                            apr_pool_t *pool);
+
+/** Add "journal" to the result: what status tells of it. */
+apr_status_t cmd_journal_json(cmd_t *cmd);
+
+/* ------------------------------------------------------------ options.c */
+
+/** The number that text is, 1 to 99999999; 0 if it is none. */
+unsigned long cmd_number(const char *text);
 
 /* ------------------------------------------------------------ domains.c */
 

@@ -144,7 +144,7 @@ void cmd_issue(cmd_t *cmd)
                        "is due");
         return;
     }
-    if (cmd_read_config(cmd) != APR_SUCCESS
+    if (cmd_begin(cmd) != APR_SUCCESS
         || cmd_open_store(cmd, 1) != APR_SUCCESS
         || cmd_read_ledger(cmd, &ledger) != APR_SUCCESS) {
         return;

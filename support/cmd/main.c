@@ -34,6 +34,7 @@ static cmd_t *make_cmd(apr_pool_t *pool)
     cmd->defines = apr_array_make(pool, 4, sizeof(const char *));
     cmd->httpd.binary = default_httpd(pool);
     cmd->httpd.defines = cmd->defines;
+    cmd->default_store = ACMECTL_STORE_DIR;
     cmd->log_target = "stderr";
     cmd->log_level = BASE_LOG_WARN;
     cmd->display_options.out = stdout;

@@ -17,7 +17,7 @@ enum {
     OPT_LOG_LEVEL, OPT_NON_INTERACTIVE, OPT_YES, OPT_COLOR, OPT_VERSION,
     OPT_HELP, OPT_EXIT_CHANGED,
     OPT_FORCE, OPT_DRY_RUN, OPT_CSR, OPT_CERT, OPT_KEY, OPT_REASON,
-    OPT_PARENT, OPT_WAIT
+    OPT_PARENT, OPT_TO, OPT_PLAN, OPT_MERGE, OPT_KEEP, OPT_WAIT
 };
 
 /* What stands before the second line of a description. */
@@ -75,6 +75,26 @@ static const apr_getopt_option_t serve_options[] = {
     { NULL, 0, 0, NULL }
 };
 
+static const apr_getopt_option_t rollback_options[] = {
+    { "to", OPT_TO, 1, "undo this checkpoint and all newer ones" },
+    { "plan", OPT_PLAN, 0, "show what would change, and change nothing" },
+    { "merge", OPT_MERGE, 0, "keep later edits of the same files, where "
+                             "they do\n" OWN_LINE "not overlap and httpd "
+                             "accepts the result" },
+    { "force", OPT_FORCE, 0, "set versions with later edits aside, in "
+                             "journal/conflicts" },
+    { NULL, 0, 0, NULL }
+};
+
+static const apr_getopt_option_t recover_options[] = {
+    { "merge", OPT_MERGE, 0, "keep edits made meanwhile, where they do not "
+                             "overlap" },
+    { "force", OPT_FORCE, 0, "set versions with such edits aside, in\n"
+                             OWN_LINE "journal/conflicts" },
+    { "keep", OPT_KEEP, 0, "leave such files as they are now" },
+    { NULL, 0, 0, NULL }
+};
+
 const cmd_verb_t cmd_verbs[] = {
     { "issue", "NAME...", "get certificates; no configuration is edited",
       issue_options, cmd_issue },
@@ -84,10 +104,16 @@ const cmd_verb_t cmd_verbs[] = {
       "revoke a certificate", revoke_options, cmd_revoke },
     { "certificates", "", "list certificates", no_options,
       cmd_certificates },
-    { "status", "", "certificates, what comes next, last errors, httpd",
+    { "status", "", "certificates, last errors, httpd, manager, journal",
       no_options, cmd_status },
     { "account", "show|register", "accounts at the CAs", no_options,
       cmd_account },
+    { "checkpoints", "[ID]", "list changes of the configuration, or show "
+      "one", no_options, cmd_checkpoints },
+    { "rollback", "[N|--to ID]", "undo the newest N (1) changes of the "
+      "configuration", rollback_options, cmd_rollback },
+    { "recover", "", "undo what an interrupted run left", recover_options,
+      cmd_recover },
     { "config", "", "the configuration as httpd reads it", no_options,
       cmd_config },
     { "serve", "", "stay and renew each certificate when it is due",
@@ -133,7 +159,8 @@ static void print_help(const cmd_verb_t *verb)
     if (!verb) {
         printf("\nExit status: 0 done or nothing to do, 1 failed, 2 usage, "
                "3 some names failed,\n4 httpd refuses the configuration, "
-               "7 the CA refused, 75 busy or try later.\n");
+               "5 the journal needs attention,\n7 the CA refused, 75 busy "
+               "or try later.\n");
     }
 }
 
@@ -274,31 +301,65 @@ static apr_status_t parse_parent(cmd_t *cmd, const char *value)
     return APR_SUCCESS;
 }
 
-static apr_status_t take_own(cmd_t *cmd, int ch, const char *value)
+unsigned long cmd_number(const char *text)
+{
+    size_t len = strlen(text);
+
+    return len <= 8 && strspn(text, "0123456789") == len
+           ? strtoul(text, NULL, 10) : 0;
+}
+
+/** Where a verb's own option without a value is kept; NULL if it has one. */
+static int *own_flag(cmd_t *cmd, int ch)
 {
     switch (ch) {
     case OPT_FORCE:
-        cmd->options.force = 1;
-        break;
+        return &cmd->options.force;
     case OPT_DRY_RUN:
-        cmd->options.dry_run = 1;
-        break;
-    case OPT_CSR:
-        cmd->options.csr = value;
-        break;
-    case OPT_CERT:
-        cmd->options.cert = value;
-        break;
-    case OPT_KEY:
-        cmd->options.key = value;
-        break;
-    case OPT_REASON:
-        cmd->options.reason = value;
-        break;
-    case OPT_PARENT:
-        return parse_parent(cmd, value);
+        return &cmd->options.dry_run;
+    case OPT_PLAN:
+        return &cmd->options.plan;
+    case OPT_MERGE:
+        return &cmd->options.merge;
+    case OPT_KEEP:
+        return &cmd->options.keep;
     default:
-        break;
+        return NULL;
+    }
+}
+
+/** Where the value of a verb's own option goes as it is; else NULL. */
+static const char **own_text(cmd_t *cmd, int ch)
+{
+    switch (ch) {
+    case OPT_CSR:
+        return &cmd->options.csr;
+    case OPT_CERT:
+        return &cmd->options.cert;
+    case OPT_KEY:
+        return &cmd->options.key;
+    case OPT_REASON:
+        return &cmd->options.reason;
+    case OPT_TO:
+        return &cmd->options.to;
+    default:
+        return NULL;
+    }
+}
+
+static apr_status_t take_own(cmd_t *cmd, int ch, const char *value)
+{
+    int *flag = own_flag(cmd, ch);
+    const char **text = own_text(cmd, ch);
+
+    if (flag) {
+        *flag = 1;
+    }
+    else if (text) {
+        *text = value;
+    }
+    else if (ch == OPT_PARENT) {
+        return parse_parent(cmd, value);
     }
     return APR_SUCCESS;
 }

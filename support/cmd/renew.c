@@ -57,7 +57,7 @@ void cmd_renew(cmd_t *cmd)
                                                       sizeof(void *));
     json_t *ledger;
 
-    if (cmd_read_config(cmd) != APR_SUCCESS
+    if (cmd_begin(cmd) != APR_SUCCESS
         || cmd_open_store(cmd, 1) != APR_SUCCESS
         || cmd_read_ledger(cmd, &ledger) != APR_SUCCESS) {
         return;

@@ -384,7 +384,7 @@ void cmd_revoke(cmd_t *cmd)
         return;
     }
     if (parse_reason(cmd, &reason) != APR_SUCCESS
-        || cmd_read_config(cmd) != APR_SUCCESS
+        || cmd_begin(cmd) != APR_SUCCESS
         || cmd_open_store(cmd, 1) != APR_SUCCESS) {
         return;
     }

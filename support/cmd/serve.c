@@ -18,6 +18,9 @@
  * ends by a signal only. What it allocates belongs to one pass, or to the
  * configuration that was read last.
  *
+ * A change of the configuration that a killed acmectl left is undone before
+ * the configuration is read, and before each look.
+ *
  * The configuration is that of the last restart: it is read at the start
  * and at SIGHUP. One that cannot be read leaves the last good one in use.
  */
@@ -223,6 +226,23 @@ static cmd_t *make_pass(const serve_t *serve, apr_pool_t *pool)
     return pass;
 }
 
+static void wait_for_httpd(const serve_t *serve, cmd_t *pass);
+
+/** Undo what a killed run left in the configuration, once httpd takes
+ *  signals, for it may have loaded it. @return 1 if something was undone */
+static int settle(const serve_t *serve, cmd_t *pass)
+{
+    journal_t *journal;
+
+    if (!cmd_journal_interrupted(pass, &journal)) {
+        return 0;
+    }
+    if (pass->config) {
+        wait_for_httpd(serve, pass);
+    }
+    return cmd_journal_settle(pass, journal);
+}
+
 static void read_configuration(serve_t *serve)
 {
     apr_pool_t *pool;
@@ -231,7 +251,8 @@ static void read_configuration(serve_t *serve)
     apr_pool_create(&pool, serve->cmd->pool);
     pass = make_pass(serve, pool);
     pass->config = NULL;
-    if (cmd_read_config(pass) != APR_SUCCESS) {
+    settle(serve, pass);
+    if (cmd_read_config_once(pass) != APR_SUCCESS) {
         if (!stopping) {
             fail(serve, pass->err.message);
         }
@@ -562,7 +583,12 @@ static apr_time_t look(serve_t *serve, apr_pool_t *pool)
     double begin = cpu_seconds();
     due_t due;
 
-    if (open_store(serve, pass) != APR_SUCCESS
+    if (open_store(serve, pass) == APR_SUCCESS && settle(serve, pass)) {
+        serve->stale = 1;
+        return 0;
+    }
+    pass->config = serve->config;
+    if (pass->err.status != APR_SUCCESS
         || find_due(pass, &due, 1) != APR_SUCCESS) {
         judge(serve, pass, pass->err.status);
         return serve->cmd->clock->wall(serve->cmd->clock);

@@ -265,6 +265,14 @@ apr_status_t store_ledger_write(store_t *store, const json_t *ledger,
                            ledger, STORE_FILE_MODE, err, scratch_pool);
 }
 
+apr_status_t store_config_read(json_t **pconfig, const store_t *store,
+                               acme_err_t *err, apr_pool_t *result_pool)
+{
+    return base_json_read(pconfig, store_path(store->dir, "config.json",
+                                              result_pool),
+                          STORE_CONFIG_MAX, err, result_pool, result_pool);
+}
+
 apr_status_t store_config_write(store_t *store, const json_t *config,
                                 acme_err_t *err, apr_pool_t *scratch_pool)
 {

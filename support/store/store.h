@@ -184,6 +184,11 @@ apr_status_t store_ledger_read(json_t **pledger, const store_t *store,
 apr_status_t store_ledger_write(store_t *store, const json_t *ledger,
                                 acme_err_t *err, apr_pool_t *scratch_pool);
 
+/** The last good document of DUMP_ACME, not checked.
+ *  @return APR_ENOENT if none is kept */
+apr_status_t store_config_read(json_t **pconfig, const store_t *store,
+                               acme_err_t *err, apr_pool_t *result_pool);
+
 /** Keep the last good document of DUMP_ACME. */
 apr_status_t store_config_write(store_t *store, const json_t *config,
                                 acme_err_t *err, apr_pool_t *scratch_pool);

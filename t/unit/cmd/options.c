@@ -42,7 +42,8 @@ static const char *all(void)
     return apr_psprintf(pool, " httpd=%s d=%s f=%s D=%s store=%s kind=%d "
                         "color=%d quiet=%d changed=%d log=%s level=%d "
                         "wait=%d force=%d dry=%d csr=%s cert=%s key=%s "
-                        "reason=%s args=%s ", or_none(cmd->httpd.binary),
+                        "reason=%s to=%s plan=%d merge=%d keep=%d args=%s ",
+                        or_none(cmd->httpd.binary),
                         or_none(cmd->httpd.root),
                         or_none(cmd->httpd.config), joined(cmd->defines),
                         or_none(cmd->store_dir),
@@ -52,7 +53,9 @@ static const char *all(void)
                         cmd->log_target, (int)cmd->log_level,
                         (int)apr_time_sec(o->wait), o->force, o->dry_run,
                         or_none(o->csr), or_none(o->cert), or_none(o->key),
-                        or_none(o->reason), joined(cmd->args));
+                        or_none(o->reason),
+                        or_none(o->to), o->plan, o->merge, o->keep,
+                        joined(cmd->args));
 }
 
 static void sets(const char *line, const char *name, const char *expected)
@@ -130,7 +133,8 @@ START_TEST(defaults_stay)
     sets("status", "status", "args=");
     ck_assert_str_eq(all(), " httpd=- d=- f=- D= store=- kind=0 color=0 "
                      "quiet=1 changed=0 log=stderr level=4 wait=0 force=0 "
-                     "dry=0 csr=- cert=- key=- reason=- args= ");
+                     "dry=0 csr=- cert=- key=- reason=- to=- plan=0 "
+                     "merge=0 keep=0 args= ");
 }
 END_TEST
 
@@ -216,6 +220,11 @@ START_TEST(verbs_have_their_own_options)
     sets("revoke --cert /c --key /k --reason superseded", "revoke",
          "cert=/c key=/k reason=superseded");
     sets("revoke a --reason=x", "revoke", "reason=x");
+    sets("rollback --to 3 --plan --merge", "rollback",
+         "to=3 plan=1 merge=1 keep=0 args=");
+    sets("rollback 2 --force", "rollback", "args=2");
+    sets("recover --keep", "recover", "plan=0 merge=0 keep=1");
+    sets("checkpoints 7", "checkpoints", "args=7");
 }
 END_TEST
 
