@@ -312,6 +312,48 @@ my $second = checkpoint('second', [
     is page('/k'), 404, 'httpd has forgotten it';
 }
 
+# A rollback that is killed anywhere has undone a whole number of checkpoints
+# once it was recovered, and httpd serves what the files say.
+SKIP: {
+    my $strace = ACME::Rig::program('strace');
+    skip 'needs strace', 1 if !$strace
+        || $rig->run([$strace, '-qq', '-o', '/dev/null', 'true'])->{status};
+    my @points = ((map { ['rename', $_] } 1 .. 5),
+                  (map { ['renameat2', $_] } 1, 3), ['fsync', 2],
+                  (map { ['kill', $_] } 2, 3), ['unlink', 1]);
+    my @text = map { text_of("k$_") } 0 .. 2;
+    my ($killed, @faults) = 0;
+
+    for my $point (@points) {
+        my ($call, $n) = @$point;
+        my $what = "kill at $call $n";
+        $rig->write_file($site, $text[0]);
+        change("k$_", [['modify', $site, $text[$_]]], 'save', 'reloading')
+            for 1, 2;
+        $httpd->graceful;
+        my $r = $rig->run([$strace, '-qq', '-o', '/dev/null', '-e',
+            "trace=$call", '-e', "inject=$call:signal=KILL:when=$n",
+            ACME::Rig::acmectl_path(), '--httpd', $httpd->binary, '-d',
+            $httpd->root, '-f', $httpd->config, '--store', $scene->store,
+            'rollback', '2']);
+        $killed++ if $r->{status} == 128 + 9;
+        my $s = $scene->ctl('recover')->{status};
+        push @faults, "$what: recover: exit status $s" if $s;
+        my @left = ids();
+        push @faults, "$what: another content than of " . @left
+            if content($site) ne $text[@left];
+        push @faults, "$what: httpd has not loaded it"
+            if page('/k' . @left) != 302;
+        push @faults, "$what: left over" if -e $scene->store . '/reload';
+        push @faults, "$what: no further" if @left
+            && $scene->ctl('rollback', scalar @left)->{status};
+    }
+    is_deeply \@faults, [], scalar(@points) . ' points';
+    cmp_ok $killed, '>', @points / 2, "it was killed at $killed";
+    $rig->write_file($site, text_of('v0'));
+    $httpd->graceful;
+}
+
 # httpd is restarted only if it has loaded what is undone.
 {
     my $restarts = $httpd->restarts;
@@ -525,7 +567,7 @@ my $second = checkpoint('second', [
     $httpd->stop;
 }
 
-is_deeply [grep { -e } "$journal/active", glob "$journal/trash/*"], [],
+is_deeply [grep { -e } "$journal/active", $scene->store . '/reload', glob "$journal/trash/*"], [],
     'nothing is left over';
 is $httpd->faults, '', 'no child of httpd crashed';
 done_testing;

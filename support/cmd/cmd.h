@@ -33,6 +33,14 @@ typedef struct cmd_options_t {
     int keep;               /**< --keep */
 } cmd_options_t;
 
+/** Files that this run has put back and that httpd has not heard of. */
+typedef struct cmd_undone_t {
+    int files;              /**< how many */
+    int loaded;             /**< 1: httpd has loaded what they were */
+    apr_time_t since;       /**< else if it started since, µs UTC */
+    int marked;             /**< 1: this run has marked that in the store */
+} cmd_undone_t;
+
 /** A run of acmectl. */
 typedef struct cmd_t {
     apr_pool_t *pool;
@@ -58,6 +66,7 @@ typedef struct cmd_t {
                                          end the verb */
     store_t *store;                 /**< set by cmd_store */
     store_t *journal_store;         /**< whose journal was opened */
+    cmd_undone_t undone;
     apr_pool_t *lock_pool;          /**< of the store's lock; NULL: not held */
     notify_t *notify;               /**< what tells ACMENotify's program */
     live_writer_t *live;            /**< set by report.c … */

@@ -80,20 +80,29 @@ apr_status_t cmd_journal_open(cmd_t *cmd, journal_t **pjournal);
 /** Become its one writer, after --wait at most. */
 apr_status_t cmd_journal_take(cmd_t *cmd, journal_t *journal);
 
-/** Undo what a killed run left, tell it in "recovered", and let httpd know.
- *  Needs cmd_journal_take. @param pcount  how many changes were undone */
+/** Undo what a killed run left and tell it in "recovered"; call
+ *  cmd_undone_reload next. Needs cmd_journal_take.
+ *  @param pcount  how many changes were undone */
 apr_status_t cmd_journal_recover(cmd_t *cmd, journal_t *journal,
                                  journal_drift_t drift, int *pcount,
                                  acme_err_t *err);
 
-/** After files were put back: "changed", and one graceful restart if httpd
- *  runs and has loaded what they were since the time since (µs UTC).
- *  @return why httpd runs on with it; a stopped or absent one is a note */
-apr_status_t cmd_undone_reload(cmd_t *cmd, const journal_undo_t *undo,
-                               apr_time_t since, acme_err_t *err);
+/** Before files are put back: if this run is killed another one will know
+ *  that httpd has to be told. */
+void cmd_undone_mark(cmd_t *cmd);
 
-/** 1 if a killed run left something. Takes no lock, makes nothing, and
- *  keeps its errors to itself. */
+/** Files were put back; httpd has loaded what they were if it started since
+ *  the time since (µs UTC). Says "changed". */
+void cmd_undone_add(cmd_t *cmd, const journal_undo_t *undo,
+                    apr_time_t since);
+
+/** One graceful restart for all that was put back, if httpd runs and has
+ *  loaded what it was.
+ *  @return why httpd runs on with it; a stopped or absent one is a note */
+apr_status_t cmd_undone_reload(cmd_t *cmd, acme_err_t *err);
+
+/** 1 if a killed run left something, or did not tell httpd. Takes no lock,
+ *  makes nothing, and keeps its errors to itself. */
 int cmd_journal_interrupted(cmd_t *cmd, journal_t **pjournal);
 
 /** Recover, unless another acmectl does so now; what cannot be put back is

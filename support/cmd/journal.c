@@ -230,16 +230,44 @@ static apr_status_t reload(cmd_t *cmd, int loaded, apr_time_t since,
     return APR_SUCCESS;
 }
 
-apr_status_t cmd_undone_reload(cmd_t *cmd, const journal_undo_t *undo,
-                               apr_time_t since, acme_err_t *err)
+void cmd_undone_mark(cmd_t *cmd)
 {
-    if (undo->files->nelts == 0 && !undo->reload) {
-        return APR_SUCCESS;
+    acme_err_t ignored = { 0 };
+
+    if (cmd->undone.marked) {
+        return;
     }
-    json_object_set_new(cmd->result, "changed", json_true());
-    if (reload(cmd, undo->reload, since, err) != APR_SUCCESS) {
+    /* A mark that is there already: an earlier run was killed. */
+    cmd->undone.loaded |= store_reload_is_due(cmd->journal_store, cmd->pool);
+    cmd->undone.marked = 1;
+    store_reload_due(cmd->journal_store, &ignored, cmd->pool);
+}
+
+void cmd_undone_add(cmd_t *cmd, const journal_undo_t *undo,
+                    apr_time_t since)
+{
+    cmd_undone_t *undone = &cmd->undone;
+
+    if (undo->count > 0 || undo->files->nelts > 0) {
+        json_object_set_new(cmd->result, "changed", json_true());
+        undone->since = undone->files && undone->since < since
+                        ? undone->since : since;
+    }
+    undone->files += undo->files->nelts;
+    undone->loaded |= undo->reload;
+}
+
+apr_status_t cmd_undone_reload(cmd_t *cmd, acme_err_t *err)
+{
+    cmd_undone_t *undone = &cmd->undone;
+    acme_err_t ignored = { 0 };
+
+    if ((undone->files > 0 || undone->loaded)
+        && reload(cmd, undone->loaded, undone->since, err) != APR_SUCCESS) {
         return err->status;
     }
+    store_reload_done(cmd->journal_store, &ignored, cmd->pool);
+    memset(undone, 0, sizeof(*undone));
     /* What was read is of the files as they were. */
     cmd->config = NULL;
     return APR_SUCCESS;
@@ -276,14 +304,15 @@ apr_status_t cmd_journal_recover(cmd_t *cmd, journal_t *journal,
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    if (status.active || store_reload_is_due(cmd->journal_store, cmd->pool)) {
+        cmd_undone_mark(cmd);
+    }
     rv = journal_recover(&undo, journal, drift, err, cmd->pool, cmd->pool);
     if (status.active) {
         tell_recovered(cmd, &undo);
+        cmd_undone_add(cmd, &undo, status.begun);
     }
     *pcount = undo.count;
-    if (rv == APR_SUCCESS && status.active) {
-        rv = cmd_undone_reload(cmd, &undo, status.begun, err);
-    }
     return rv;
 }
 
@@ -305,7 +334,9 @@ int cmd_journal_interrupted(cmd_t *cmd, journal_t **pjournal)
     interrupted = cmd_journal_open(cmd, pjournal) == APR_SUCCESS && *pjournal
         && journal_status(&status, *pjournal, &cmd->err, cmd->pool)
            == APR_SUCCESS
-        && status.active && !status.holder;
+        && !status.holder
+        && (status.active
+            || store_reload_is_due(cmd->journal_store, cmd->pool));
     cmd->err = saved;
     return interrupted;
 }
@@ -320,8 +351,9 @@ int cmd_journal_settle(cmd_t *cmd, journal_t *journal)
     apr_pool_create(&pool, cmd->pool);
     if (journal_lock(journal, cmd_holder(cmd), 0, &err, pool)
         == APR_SUCCESS
-        && cmd_journal_recover(cmd, journal, JOURNAL_DRIFT_REFUSE, &count,
-                               &err) != APR_SUCCESS) {
+        && (cmd_journal_recover(cmd, journal, JOURNAL_DRIFT_REFUSE, &count,
+                                &err) != APR_SUCCESS
+            || cmd_undone_reload(cmd, &err) != APR_SUCCESS)) {
         /* Certificates must not wait until somebody has looked at files. */
         cmd_note(cmd, "%s", err.message);
         if (cmd->resident || strcmp(cmd->log_target, "stderr") != 0) {

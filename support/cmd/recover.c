@@ -35,8 +35,10 @@ void cmd_recover(cmd_t *cmd)
         || (journal && cmd_journal_take(cmd, journal) != APR_SUCCESS)) {
         return;
     }
-    if (journal && cmd_journal_recover(cmd, journal, drift_of(options),
-                                       &count, &cmd->err) != APR_SUCCESS) {
+    if (journal
+        && (cmd_journal_recover(cmd, journal, drift_of(options), &count,
+                                &cmd->err) != APR_SUCCESS
+            || cmd_undone_reload(cmd, &cmd->err) != APR_SUCCESS)) {
         return;
     }
     tell_nothing(cmd);

@@ -133,31 +133,30 @@ static void tell_files(cmd_t *cmd, const journal_rollback_t *how,
     }
 }
 
-static void undo(cmd_t *cmd, journal_t *journal, journal_rollback_t *how,
-                 const apr_array_header_t *checkpoints)
+/** @return 1 if httpd may load the files as they are now */
+static int undo(cmd_t *cmd, journal_t *journal, journal_rollback_t *how,
+                const apr_array_header_t *checkpoints)
 {
-    acme_err_t unserved = { 0 };
     journal_undo_t undo;
     apr_time_t begun;
     apr_status_t rv;
 
     how->test = test;
     how->baton = cmd;
+    if (!how->plan) {
+        cmd_undone_mark(cmd);
+    }
     rv = journal_rollback(&undo, journal, how, &cmd->err, cmd->pool,
                           cmd->pool);
     tell_files(cmd, how, &undo);
     begun = tell_undone(cmd, journal, checkpoints);
     if (how->plan) {
-        return;
+        return 0;
     }
-    if (undo.count > 0 || undo.files->nelts > 0) {
-        json_object_set_new(cmd->result, "changed", json_true());
-    }
+    cmd_undone_add(cmd, &undo, begun);
     /* What is half undone is not for httpd to load. */
-    if (rv == APR_SUCCESS
-        && cmd_undone_reload(cmd, &undo, begun, &unserved) != APR_SUCCESS) {
-        cmd->err = unserved;
-    }
+    return rv == APR_SUCCESS
+           || (undo.count == 0 && undo.files->nelts == 0);
 }
 
 /** Undo what a killed run left. @return 1 if the rollback goes on */
@@ -178,12 +177,44 @@ static int recover(cmd_t *cmd, journal_t *journal,
                 && !is_over(cmd, how, last)));
 }
 
-void cmd_rollback(cmd_t *cmd)
+/** Let httpd know; the first error is the verb's. */
+static void reload(cmd_t *cmd)
+{
+    acme_err_t err = { 0 };
+
+    if (cmd_undone_reload(cmd, &err) == APR_SUCCESS) {
+        return;
+    }
+    if (cmd->err.status == APR_SUCCESS) {
+        cmd->err = err;
+    }
+    else {
+        cmd_note(cmd, "%s", err.message);
+    }
+}
+
+static void run(cmd_t *cmd, journal_t *journal, journal_rollback_t *how)
 {
     apr_array_header_t *checkpoints;
+    unsigned long last;
+    int whole = 0;
+
+    if (recover(cmd, journal, how)) {
+        whole = newest(cmd, journal, &last, &checkpoints) == APR_SUCCESS
+                && undo(cmd, journal, how, checkpoints);
+    }
+    else {
+        whole = cmd->err.exit != BASE_EXIT_JOURNAL;
+    }
+    if (whole) {
+        reload(cmd);
+    }
+}
+
+void cmd_rollback(cmd_t *cmd)
+{
     journal_rollback_t how;
     journal_t *journal;
-    unsigned long last;
 
     if (parse(cmd, &how) != APR_SUCCESS
         || cmd_journal_open(cmd, &journal) != APR_SUCCESS) {
@@ -192,11 +223,8 @@ void cmd_rollback(cmd_t *cmd)
     if (!journal) {
         base_err_set(&cmd->err, APR_ENOENT, BASE_EXIT_FAILED,
                      "there is no checkpoint to undo");
-        return;
     }
-    if (cmd_journal_take(cmd, journal) == APR_SUCCESS
-        && recover(cmd, journal, &how)
-        && newest(cmd, journal, &last, &checkpoints) == APR_SUCCESS) {
-        undo(cmd, journal, &how, checkpoints);
+    else if (cmd_journal_take(cmd, journal) == APR_SUCCESS) {
+        run(cmd, journal, &how);
     }
 }

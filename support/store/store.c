@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <apr_file_io.h>
 #include <apr_lib.h>
@@ -287,4 +288,23 @@ apr_status_t store_config_write(store_t *store, const json_t *config,
         return APR_SUCCESS;
     }
     return base_json_write(path, config, STORE_FILE_MODE, err, scratch_pool);
+}
+
+apr_status_t store_reload_due(store_t *store, acme_err_t *err,
+                              apr_pool_t *scratch_pool)
+{
+    return base_file_write(store_path(store->dir, "reload", scratch_pool),
+                           "", 0, STORE_FILE_MODE, err, scratch_pool);
+}
+
+int store_reload_is_due(const store_t *store, apr_pool_t *scratch_pool)
+{
+    return access(store_path(store->dir, "reload", scratch_pool), F_OK) == 0;
+}
+
+apr_status_t store_reload_done(store_t *store, acme_err_t *err,
+                               apr_pool_t *scratch_pool)
+{
+    return base_file_remove(store_path(store->dir, "reload", scratch_pool),
+                            err, scratch_pool);
 }

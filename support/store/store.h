@@ -189,6 +189,18 @@ apr_status_t store_ledger_write(store_t *store, const json_t *ledger,
 apr_status_t store_config_read(json_t **pconfig, const store_t *store,
                                acme_err_t *err, apr_pool_t *result_pool);
 
+/** Remember that httpd may have loaded files that are being put back, until
+ *  store_reload_done: who does that may be killed. */
+apr_status_t store_reload_due(store_t *store, acme_err_t *err,
+                              apr_pool_t *scratch_pool);
+
+/** 1 if that is remembered. */
+int store_reload_is_due(const store_t *store, apr_pool_t *scratch_pool);
+
+/** httpd has loaded the files as they are, or does not run. */
+apr_status_t store_reload_done(store_t *store, acme_err_t *err,
+                               apr_pool_t *scratch_pool);
+
 /** Keep the last good document of DUMP_ACME. */
 apr_status_t store_config_write(store_t *store, const json_t *config,
                                 acme_err_t *err, apr_pool_t *scratch_pool);

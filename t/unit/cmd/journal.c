@@ -227,6 +227,25 @@ START_TEST(alive)
 }
 END_TEST
 
+/* A run that was killed after it had put the files back, and before httpd
+ * knew: the next one tells it. */
+START_TEST(untold)
+{
+    journal_t *journal;
+
+    change("one\n", "first");
+    unit_ok(store_reload_due(cmd->store, &err, pool));
+    ck_assert_int_eq(cmd_journal_interrupted(cmd, &journal), 1);
+    ck_assert_int_eq(cmd_journal_settle(cmd, journal), 0);
+    ck_assert_ptr_nonnull(strstr(json_string_value(json_array_get(
+        result("notes"), 0)), "no httpd was told"));
+    ck_assert_int_eq(cmd_journal_interrupted(cmd, &journal), 0);
+    ck_assert_str_eq(content(), "one\n");
+    run(cmd_rollback, "");
+    ck_assert_int_eq(store_reload_is_due(cmd->store, pool), 0);
+}
+END_TEST
+
 /* An edit made meanwhile stays; a verb that edits nothing goes on with a
  * note, recover ends with 5 until it is told what to do. */
 START_TEST(edited)
@@ -365,6 +384,7 @@ Suite *journal_suite(void)
     tc = desk_case(suite, "interrupted", deep_setup);
     tcase_add_test(tc, recover);
     tcase_add_test(tc, alive);
+    tcase_add_test(tc, untold);
     tcase_add_test(tc, edited);
     tc = desk_case(suite, "rollback", deep_setup);
     tcase_add_test(tc, rollback);

@@ -147,6 +147,37 @@ START_TEST(damaged_ledger_is_an_error)
 }
 END_TEST
 
+/* ------------------------------------------------- configuration, reload */
+
+/* The last good configuration is there to be read again. */
+START_TEST(config_is_kept)
+{
+    json_t *config;
+
+    ck_assert_int_eq(store_config_read(&config, store, &err, pool),
+                     APR_ENOENT);
+    base_err_clear(&err);
+    config = base_json_own(json_pack("{s:i}", "a", 1), pool);
+    unit_ok(store_config_write(store, config, &err, pool));
+    unit_ok(store_config_read(&config, store, &err, pool));
+    ck_assert_int_eq(json_integer_value(json_object_get(config, "a")), 1);
+}
+END_TEST
+
+/* That httpd has to be told is remembered until it was, whoever asks. */
+START_TEST(reload_is_remembered)
+{
+    ck_assert_int_eq(store_reload_is_due(store, pool), 0);
+    unit_ok(store_reload_done(store, &err, pool));
+    unit_ok(store_reload_due(store, &err, pool));
+    unit_ok(store_reload_due(store, &err, pool));
+    ck_assert_int_eq(store_reload_is_due(store, pool), 1);
+    ck_assert_int_eq(mode_of(in_store("reload")), 0600);
+    unit_ok(store_reload_done(store, &err, pool));
+    ck_assert_int_eq(store_reload_is_due(store, pool), 0);
+}
+END_TEST
+
 Suite *store_suite(void)
 {
     Suite *suite = suite_create("store");
@@ -164,5 +195,8 @@ Suite *store_suite(void)
     tc = fixture_case(suite, "ledger");
     tcase_add_test(tc, ledger_is_kept);
     tcase_add_test(tc, damaged_ledger_is_an_error);
+    tc = fixture_case(suite, "config");
+    tcase_add_test(tc, config_is_kept);
+    tcase_add_test(tc, reload_is_remembered);
     return suite;
 }
