@@ -472,14 +472,44 @@ SKIP: {
     $scene->ends(['--wait', '5', 'recover'], 0, 'afterwards it is free');
     is content($site), text_of('h'), 'and recovered';
 
-    # httpd inherits no lock, neither when it is restarted nor started.
-    $scene->ends(['rollback'], 0, 'rollback restarts httpd');
+    # Who waits goes on as soon as the other one has ended.
+    $new = $rig->write_file('held-content', text_of('i'));
+    unlink $flag;
+    $pid = $rig->spawn([$put, $journal, 'modify', $site, $new, 'save',
+                        'hold', $flag]);
+    ACME::Rig::wait_for(20, 'the holder', sub { -e $flag });
+    my $log = $rig->path('waiting.log');
+    my $waits = $rig->spawn([ACME::Rig::acmectl_path(), '--httpd',
+        $httpd->binary, '-f', $httpd->config, '--store', $scene->store,
+        '--wait', '60', 'recover'], log => $log);
+    # It sleeps between two tries, with the lock's file open.
+    ACME::Rig::wait_for(20, 'it to wait', sub {
+        grep { (readlink $_ // '') eq "$journal/lock" }
+            glob "/proc/$waits/fd/*" });
+    $rig->kill_pid($pid, 'KILL');
+    ACME::Rig::wait_for(30, 'it to end', sub { !$rig->alive($waits) });
+    is content($site), text_of('h'), 'the one that waited has recovered';
+    like content($log), qr/interrupted change was undone/, 'and tells';
+}
+
+# No httpd inherits a lock: neither one that is asked for its configuration
+# while the journal is held, nor the one that is restarted then.
+{
+    my $seen = $rig->path('descriptors');
+    my $spy = $rig->write_file('spy', "#!/bin/sh\n"
+        . "ls -l /proc/\$\$/fd >>'$seen'\nexec '" . $httpd->binary
+        . "' \"\$\@\"\n", 0755);
+    my $r = $rig->acmectl(['--json', '--httpd', $spy, '-d', $httpd->root,
+                           '-f', $httpd->config, 'rollback']);
+    is $r->{status}, 0, 'rollback with a program that looks' or diag $r->{err};
+    like notes($r), qr/restarted/, 'httpd was restarted';
+    my $lists = content($seen) // '';
+    cmp_ok scalar(() = $lists =~ /^total/mg), '>=', 2, 'it was run twice';
     my @links = map { readlink $_ // '' } map { glob "/proc/$_/fd/*" }
         $httpd->pid, $httpd->children;
-    is_deeply [grep { index($_, $scene->store . '/') == 0
-                      && m{/(?:journal|lock)} } @links], [],
-        'httpd holds no lock of the store';
-    ok @links > 0, 'its descriptors were seen';
+    ok @links > 0, "the descriptors of httpd's processes were seen";
+    is_deeply [grep { index($_, $scene->store) >= 0 && m{/(?:journal|lock)} }
+               @links, split /\n/, $lists], [], 'no lock of the store';
 }
 
 # Titles, notes, names and contents may hold any bytes: they break neither

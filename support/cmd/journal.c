@@ -312,6 +312,10 @@ apr_status_t cmd_journal_recover(cmd_t *cmd, journal_t *journal,
         tell_recovered(cmd, &undo);
         cmd_undone_add(cmd, &undo, status.begun);
     }
+    if (undo.conflicts->nelts > 0) {
+        base_err_append(err, "acmectl recover takes --merge, --force or "
+                        "--keep");
+    }
     *pcount = undo.count;
     return rv;
 }
