@@ -179,6 +179,8 @@ my $second = checkpoint('second', [
 
     like $r->{json}{diff}, qr/^-Redirect \/v2 \/\n\+Redirect \/v0 \/$/m,
         'both checkpoints in one diff';
+    is_deeply $r->{json}{notes}, ["checkpoint $second would be undone: second",
+        "checkpoint $first would be undone: first"], 'which they are';
     is_deeply $r->{json}{undone}, [], 'none was undone';
     is $r->{json}{checkpoint}, $second, 'the newest is still there';
     ok !$r->{json}{changed}, 'nothing changed';
@@ -395,7 +397,7 @@ SKIP: {
         0, 'a bad one';
     my $r = $scene->ends(['checkpoints'], 0, 'checkpoints');
     is scalar(@{$r->{json}{checkpoints}}), 2, 'two';
-    like notes($r), qr/httpd refuses .*store is the one named in .*:\d+: /,
+    like notes($r), qr/store is .* by the text of .*:\d+, .*httpd refuses/,
         'how the store was found';
     $r = $scene->ends(['rollback'], 0, 'rollback mends it');
     is content($site), text_of('g'), 'the file';

@@ -93,6 +93,8 @@ static void add_journal_alone(cmd_t *cmd)
     base_err_clear(&cmd->err);
     if (cmd_find_store(cmd, &dir) == APR_SUCCESS) {
         add_journal(cmd);
+        /* Why httpd did not tell where it is: the error says it. */
+        json_object_del(cmd->result, "notes");
     }
     cmd->err = first;
 }

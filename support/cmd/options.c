@@ -81,8 +81,8 @@ static const apr_getopt_option_t rollback_options[] = {
     { "merge", OPT_MERGE, 0, "keep later edits of the same files, where "
                              "they do\n" OWN_LINE "not overlap and httpd "
                              "accepts the result" },
-    { "force", OPT_FORCE, 0, "set versions with later edits aside, in "
-                             "journal/conflicts" },
+    { "force", OPT_FORCE, 0, "set versions with later edits aside, in\n"
+                             OWN_LINE "journal/conflicts" },
     { NULL, 0, 0, NULL }
 };
 

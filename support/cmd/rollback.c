@@ -120,6 +120,25 @@ static apr_time_t tell_undone(cmd_t *cmd, const journal_t *journal,
     return begun;
 }
 
+/** Which checkpoints a plan is about. */
+static void tell_meant(cmd_t *cmd, const journal_rollback_t *how,
+                       const apr_array_header_t *checkpoints)
+{
+    int n = checkpoints->nelts;
+    int i;
+
+    for (i = n - 1; i >= 0; i--) {
+        const journal_checkpoint_t *c = &APR_ARRAY_IDX(checkpoints, i,
+                                                       journal_checkpoint_t);
+
+        if (how->count > 0 ? n - i > how->count : c->id < how->to) {
+            return;
+        }
+        cmd_note(cmd, "checkpoint %lu would be undone: %s", c->id,
+                 c->title);
+    }
+}
+
 static void tell_files(cmd_t *cmd, const journal_rollback_t *how,
                        const journal_undo_t *undo)
 {
@@ -151,6 +170,9 @@ static int undo(cmd_t *cmd, journal_t *journal, journal_rollback_t *how,
     tell_files(cmd, how, &undo);
     begun = tell_undone(cmd, journal, checkpoints);
     if (how->plan) {
+        if (rv == APR_SUCCESS) {
+            tell_meant(cmd, how, checkpoints);
+        }
         return 0;
     }
     cmd_undone_add(cmd, &undo, begun);

@@ -91,14 +91,14 @@ static apr_status_t find_without_httpd(cmd_t *cmd, const char **pdir,
 
     if (httpd_word_find(pdir, &where, &cmd->httpd, "ACMEStoreDir",
                         cmd->pool) == APR_SUCCESS && (*pdir)[0] == '/') {
-        cmd_note(cmd, "%s; so the store is the one named in %s: %s",
-                 refused->message, where, *pdir);
+        cmd_note(cmd, "the store is %s by the text of %s, for httpd did not "
+                 "tell: %s", *pdir, where, refused->message);
         return APR_SUCCESS;
     }
     if (is_meant(cmd, cmd->default_store)) {
         *pdir = cmd->default_store;
-        cmd_note(cmd, "%s; so the store is the built-in one: %s",
-                 refused->message, *pdir);
+        cmd_note(cmd, "the store is %s, the built-in one, for httpd did not "
+                 "tell: %s", *pdir, refused->message);
         return APR_SUCCESS;
     }
     return base_err_set(&cmd->err, APR_ENOENT, refused->exit,
