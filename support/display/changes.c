@@ -220,6 +220,7 @@ void display_changes(display_t *display, const json_t *result)
     const json_t *recovered = json_object_get(result, "recovered");
     const json_t *list = json_object_get(result, "checkpoints");
     const json_t *diff = json_object_get(result, "diff");
+    const json_t *undone = json_object_get(result, "undone");
 
     if (recovered) {
         put_recovered(display, recovered);
@@ -230,10 +231,10 @@ void display_changes(display_t *display, const json_t *result)
     else if (list) {
         put_one(display, json_array_get(list, 0));
     }
-    put_undone(display, json_object_get(result, "undone"));
+    put_undone(display, undone);
     /* A plan's diff says it all. */
     if (!diff) {
-        put_files(display, json_object_get(result, "files"), 1);
+        put_files(display, json_object_get(result, "files"), undone != NULL);
     }
     put_conflicts(display, json_object_get(result, "conflicts"));
     if (diff) {

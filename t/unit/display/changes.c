@@ -71,6 +71,15 @@ START_TEST(undone)
 }
 END_TEST
 
+/* Files of a verb that makes changes are told by what was done to them. */
+START_TEST(done)
+{
+    ck_assert_str_eq(plain("'checkpoint': 4, " FILES),
+        "  modify    /e/a.conf\n"
+        "  create    /e/b.conf\n");
+}
+END_TEST
+
 /* A plan is its diff. */
 START_TEST(plan)
 {
@@ -187,6 +196,7 @@ Suite *changes_suite(void)
     tcase_add_test(tc, checkpoints);
     tcase_add_test(tc, one_checkpoint);
     tcase_add_test(tc, undone);
+    tcase_add_test(tc, done);
     tcase_add_test(tc, plan);
     tcase_add_test(tc, recovered);
     tcase_add_test(tc, colors);
