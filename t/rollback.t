@@ -502,7 +502,8 @@ SKIP: {
         . "ls -l /proc/\$\$/fd >>'$seen'\nexec '" . $httpd->binary
         . "' \"\$\@\"\n", 0755);
     my $r = $rig->acmectl(['--json', '--httpd', $spy, '-d', $httpd->root,
-                           '-f', $httpd->config, 'rollback']);
+                           '-f', $httpd->config, 'rollback'],
+                          env => $httpd->env);
     is $r->{status}, 0, 'rollback with a program that looks' or diag $r->{err};
     like notes($r), qr/restarted/, 'httpd was restarted';
     my $lists = content($seen) // '';
