@@ -13,6 +13,7 @@
  *   live_put SEGMENT no-name NAME
  *   live_put SEGMENT manager PID SECONDS    it wakes then
  *   live_put SEGMENT make [ID...]           a new one, as httpd's parent does
+ *                                           that has loaded each, generation 1
  *   live_put SEGMENT flip ID USEC CHAIN KEY...     in turn, for ever
  *
  * CHAIN, KEY and DER: files. SECONDS until it expires; negative: it has expired
@@ -192,19 +193,27 @@ static int act(live_writer_t *writer, int argc, const char *const *argv,
 static int make(int argc, const char *const *argv, apr_pool_t *pool)
 {
     apr_array_header_t *ids = apr_array_make(pool, argc, sizeof(char *));
+    live_writer_t *writer = NULL;
     const char *error;
     live_t *live;
+    apr_status_t rv;
     int i;
 
     for (i = 3; i < argc; i++) {
         APR_ARRAY_PUSH(ids, const char *) = argv[i];
     }
-    if (live_parent_open(&live, argv[1], ids, ids, &error, pool)
-        != APR_SUCCESS) {
+    rv = live_parent_open(&live, argv[1], ids, ids, &error, pool);
+    if (rv == APR_SUCCESS) {
+        rv = live_writer_open(&writer, argv[1], &error, pool);
+    }
+    if (rv != APR_SUCCESS) {
         fprintf(stderr, "live_put: %s\n", error);
         return 1;
     }
-    return 0;
+    for (i = 3; i < argc && rv == APR_SUCCESS; i++) {
+        rv = live_writer_loaded_put(writer, argv[i], 1);
+    }
+    return rv != APR_SUCCESS;
 }
 
 int main(int argc, const char *const *argv)
