@@ -7,8 +7,11 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal/internal.h"
@@ -95,6 +98,20 @@ static void rig_setup(void)
     unit_ok(journal_recover(&undo, journal, JOURNAL_DRIFT_REFUSE, &err, pool,
                             pool));
     ck_assert_int_eq(undo.count, 0);
+}
+
+/** 1 if this process may make a mount namespace of its own: not an ordinary
+ *  user, not in most containers, and not where "/" is no mount point. */
+static inline int rig_may_mount(void)
+{
+    int status = 1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        _exit(unshare(CLONE_NEWNS) == -1
+              || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 /** A test case with this rig. */
