@@ -55,7 +55,11 @@ sub try_change
         '... with the line, of the file as httpd names it';
     is $rig->read_file("$available/a.conf"), vhost('a.test'),
         '... and the live file is what it was';
-    is((stat "$available/a.conf")[1], $inode, '... the same inode even');
+    SKIP: {
+        skip 'no mount namespace: tried on the live file and undone', 1
+            if !ACME::Rig::may_mount();
+        is((stat "$available/a.conf")[1], $inode, '... the same inode even');
+    }
 }
 
 # A name that does not exist yet is tested, too: a new file and its link.

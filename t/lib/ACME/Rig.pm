@@ -130,6 +130,10 @@ sub program
     return undef;
 }
 
+# 1 if root may make a mount namespace: not in most containers, nor in a
+# chroot.
+sub may_mount { return system('unshare --mount true 2>/dev/null') == 0 }
+
 # A whole-system test needs root, since httpd has to drop to www-data. Says
 # why nothing runs instead of failing. `need => [...]` names programs.
 sub skip_unless_able
