@@ -67,6 +67,7 @@ void *acme_server_conf_create(apr_pool_t *p, server_rec *s)
     conf->ssl_engine = -1;
     conf->certificate_file = -1;
     conf->stapling = -1;
+    conf->require_https = ACME_REQUIRE_UNSET;
     return conf;
 }
 
@@ -86,6 +87,7 @@ void *acme_server_conf_merge(apr_pool_t *p, void *base, void *add)
     if (host_conf->stapling != -1) {
         conf->stapling = host_conf->stapling;
     }
+    conf->require_https = host_conf->require_https;
     /* httpd merges before it gives a name to hosts that have none. */
     conf->named = host_conf->server->server_hostname != NULL;
     conf->claimed = NULL;

@@ -6,13 +6,12 @@
  * test_config runs before post_config: nothing is opened, started or
  * written, and an ordinary user may ask.
  */
-#include "mod_acme.h"
+#include "dump.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include <jansson.h>
 
 #include <ap_listen.h>
 #include <ap_release.h>
@@ -30,6 +29,10 @@
 APLOG_USE_MODULE(acme);
 
 #define DUMP_SCHEMA "acme-config-dump/1"
+
+/* By acme_require_t. */
+static const char *const require_words[] = { "off", "temporary",
+                                             "permanent" };
 
 /* ---------------------------------------------------------------- helpers */
 
@@ -83,8 +86,7 @@ static const char *utf8_text(const char *text, apr_pool_t *p)
     return clean;
 }
 
-/* A new JSON string; null for NULL. JSON holds no bytes but UTF-8. */
-static json_t *string_new(const char *text, apr_pool_t *p)
+json_t *acme_dump_string(const char *text, apr_pool_t *p)
 {
     json_t *json = text ? json_string(text) : json_null();
 
@@ -104,8 +106,7 @@ static json_t *strings_new(const apr_array_header_t *array, json_t *list,
 
     for (i = 0; array && i < array->nelts; i++) {
         json_array_append_new(list,
-                              string_new(APR_ARRAY_IDX(array, i, const char *),
-                                         p));
+            acme_dump_string(APR_ARRAY_IDX(array, i, const char *), p));
     }
     return list;
 }
@@ -200,7 +201,7 @@ static json_t *listeners_new(apr_pool_t *p)
         json_array_append_new(list, json_pack("{s:s, s:i, s:o}",
             "address", address_text(lr->bind_addr),
             "port", (int)lr->bind_addr->port,
-            "protocol", string_new(lr->protocol, p)));
+            "protocol", acme_dump_string(lr->protocol, p)));
     }
     return list;
 }
@@ -208,36 +209,89 @@ static json_t *listeners_new(apr_pool_t *p)
 /* A user's or group's name, or #number. */
 static json_t *identity_new(const char *name, long number, apr_pool_t *p)
 {
-    return string_new(name ? name : apr_psprintf(p, "#%ld", number), p);
+    return acme_dump_string(name ? name : apr_psprintf(p, "#%ld", number), p);
 }
 
-static json_t *server_new(server_rec *s, apr_pool_t *p)
+/* Where httpd's own modules lie: the directory that most of those which were
+ * loaded came from. Only the linker knows. */
+static const char *modules_dir(apr_pool_t *p)
 {
-    const char *admin = s->server_admin;
+    apr_hash_t *counts = apr_hash_make(p);
+    const char *best = NULL, *dir;
+    int most = 0, *count;
+    const module *m;
+    Dl_info info;
+
+    for (m = ap_top_module; m; m = m->next) {
+        if (!m->dynamic_load_handle || m == &acme_module
+            || !dladdr(m, &info) || !info.dli_fname
+            || *info.dli_fname != '/') {
+            continue;
+        }
+        dir = ap_make_dirstr_parent(p, info.dli_fname);
+        count = apr_hash_get(counts, dir, APR_HASH_KEY_STRING);
+        if (!count) {
+            count = apr_pcalloc(p, sizeof(*count));
+            apr_hash_set(counts, dir, APR_HASH_KEY_STRING, count);
+        }
+        if (++*count > most) {
+            most = *count;
+            best = dir;
+        }
+    }
+    return best ? apr_pstrmemdup(p, best, strlen(best) - 1) : NULL;
+}
+
+/* The main server as a host. */
+static json_t *main_new(const server_rec *s, const acme_dump_tree_t *tree,
+                        apr_pool_t *p)
+{
+    const core_server_config *core = ap_get_core_module_config(
+                                         s->module_config);
+    json_t *aliases = strings_new(s->names, json_array(), p);
+
+    return json_pack("{s:o, s:o, s:o, s:o}",
+        "server_name", acme_dump_string(tree->named ? s->server_hostname
+                                                    : NULL, p),
+        "aliases", strings_new(s->wild_names, aliases, p),
+        "document_root", acme_dump_string(core->ap_document_root, p),
+        "directives", tree->directives);
+}
+
+static const char *admin_of(const server_rec *s)
+{
+    return s->server_admin && strcmp(s->server_admin, DEFAULT_ADMIN) == 0
+           ? NULL : s->server_admin;
+}
+
+static json_t *server_new(server_rec *s, const acme_dump_tree_t *tree,
+                          apr_pool_t *p)
+{
     const char *pid_file = ap_pid_fname ? ap_pid_fname : DEFAULT_PIDLOG;
 
-    if (admin && strcmp(admin, DEFAULT_ADMIN) == 0) {
-        admin = NULL;
-    }
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-                     "s:b, s:o, s:{s:o, s:o}, s:o}",
-        "binary", string_new(acme_httpd_path(p), p),
-        "version", string_new(version_text(p), p),
-        "root", string_new(ap_server_root, p),
-        "config", string_new(acme_config_path(s, p), p),
-        "pid_file", string_new(ap_server_root_relative(p, pid_file), p),
+                     "s:o, s:b, s:o, s:{s:o, s:o}, s:o, s:o, s:b, s:o}",
+        "binary", acme_dump_string(acme_httpd_path(p), p),
+        "version", acme_dump_string(version_text(p), p),
+        "root", acme_dump_string(ap_server_root, p),
+        "config", acme_dump_string(acme_config_path(s, p), p),
+        "modules_dir", acme_dump_string(modules_dir(p), p),
+        "pid_file", acme_dump_string(ap_server_root_relative(p, pid_file), p),
         "user", identity_new(ap_unixd_config.user_name,
                              (long)ap_unixd_config.user_id, p),
         "group", identity_new(ap_unixd_config.group_name,
                               (long)ap_unixd_config.group_id, p),
-        "store", string_new(acme_store_dir(), p),
-        "live", string_new(acme_live_path(), p),
-        "admin", string_new(admin, p),
+        "store", acme_dump_string(acme_store_dir(), p),
+        "live", acme_dump_string(acme_live_path(), p),
+        "admin", acme_dump_string(admin_of(s), p),
         "manager", acme_manager_enabled(),
         "notify", strings_new(acme_notify_program(), json_array(), p),
         "port_map", "http", port_new(acme_port_http()),
                     "https", port_new(acme_port_https()),
-        "listeners", listeners_new(p));
+        "listeners", listeners_new(p),
+        "listen", tree->listen,
+        "stapling_cache", tree->stapling_cache,
+        "main", main_new(s, tree, p));
 }
 
 static json_t *modules_new(void)
@@ -274,14 +328,21 @@ static json_t *addresses_new(const server_rec *s, apr_pool_t *p)
 
     for (addr = s->addrs; addr; addr = addr->next) {
         json_array_append_new(list, json_pack("{s:o, s:s, s:i}",
-            "text", string_new(addr->virthost, p),
+            "text", acme_dump_string(addr->virthost, p),
             "address", address_text(addr->host_addr),
             "port", (int)addr->host_port));
     }
     return list;
 }
 
-static json_t *host_new(server_rec *s, apr_pool_t *p)
+/* A host's own ACMERequireHTTPS; null: the domain's. */
+static json_t *require_new(acme_require_t require)
+{
+    return require == ACME_REQUIRE_UNSET ? json_null()
+                                         : json_string(require_words[require]);
+}
+
+static json_t *host_new(server_rec *s, json_t *directives, apr_pool_t *p)
 {
     const core_server_config *core = ap_get_core_module_config(
                                          s->module_config);
@@ -290,20 +351,22 @@ static json_t *host_new(server_rec *s, apr_pool_t *p)
     json_t *aliases = strings_new(s->names, json_array(), p);
 
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:b, s:b, s:b, "
-                     "s:o}",
-        "server_name", string_new(acme_server_named(s) ? s->server_hostname
-                                                       : NULL, p),
+                     "s:o, s:o, s:o}",
+        "server_name", acme_dump_string(acme_server_named(s)
+                                        ? s->server_hostname : NULL, p),
         "aliases", strings_new(s->wild_names, aliases, p),
         "addresses", addresses_new(s, p),
-        "file", string_new(is_file ? defn : NULL, p),
+        "file", acme_dump_string(is_file ? defn : NULL, p),
         "line", is_file ? json_integer(s->defn_line_number) : json_null(),
         "macro", strncmp(defn, "macro '", 7) == 0,
-        "defined", string_new(apr_psprintf(p, "%s:%u", defn,
-                                           s->defn_line_number), p),
+        "defined", acme_dump_string(apr_psprintf(p, "%s:%u", defn,
+                                                 s->defn_line_number), p),
         "ssl", acme_server_ssl(s),
         "certificate_file", acme_server_has_certificate(s),
         "stapling", acme_server_stapling(s),
-        "document_root", string_new(core->ap_document_root, p));
+        "require_https", require_new(acme_server_conf(s)->require_https),
+        "document_root", acme_dump_string(core->ap_document_root, p),
+        "directives", directives);
 }
 
 /* ----------------------------------------------------------------- domains */
@@ -330,12 +393,11 @@ static json_t *window_new(acme_window_t window)
 static json_t *settings_new(const acme_domain_t *domain, apr_pool_t *p)
 {
     static const char *const modes[] = { "auto", "always", "manual" };
-    static const char *const kinds[] = { "off", "temporary", "permanent" };
 
     return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:s, s:o, s:s, s:b}",
         "ca", strings_new(acme_domain_ca(domain), json_array(), p),
         "ca_certificate_file",
-        string_new(acme_domain_ca_certificate_file(domain), p),
+        acme_dump_string(acme_domain_ca_certificate_file(domain), p),
         "agreement", acme_domain_agreement(domain),
         "contact", strings_new(acme_domain_contact(domain, p), json_array(),
                                p),
@@ -345,7 +407,7 @@ static json_t *settings_new(const acme_domain_t *domain, apr_pool_t *p)
                                     p),
         "renew_mode", modes[acme_domain_renew_mode(domain)],
         "renew_window", window_new(acme_domain_renew_window(domain)),
-        "require_https", kinds[acme_domain_require_https(domain)],
+        "require_https", require_words[acme_domain_require_https(domain)],
         "must_staple", acme_domain_must_staple(domain));
 }
 
@@ -374,7 +436,7 @@ static json_t *domain_new(const acme_domain_t *domain, apr_hash_t *places,
     return json_pack("{s:s, s:o, s:o, s:i, s:o, s:o}",
         "name", domain->name,
         "names", strings_new(domain->names, json_array(), p),
-        "file", string_new(domain->file, p),
+        "file", acme_dump_string(domain->file, p),
         "line", domain->line,
         "settings", settings_new(domain, p),
         "virtual_hosts", places_new(domain, places));
@@ -391,14 +453,17 @@ static json_t *document_new(server_rec *s, apr_pool_t *p)
     apr_array_header_t *hosts = acme_server_hosts(s, p);
     apr_hash_t *places = apr_hash_make(p);
     json_t *host_list = json_array(), *domain_list = json_array();
+    acme_dump_tree_t tree;
     int i, *place;
 
+    acme_dump_tree_read(&tree, hosts, p);
     for (i = 0; i < hosts->nelts; i++) {
         place = apr_pmemdup(p, &i, sizeof(i));
         apr_hash_set(places, &APR_ARRAY_IDX(hosts, i, server_rec *),
                      sizeof(server_rec *), place);
         json_array_append_new(host_list,
-            host_new(APR_ARRAY_IDX(hosts, i, server_rec *), p));
+            host_new(APR_ARRAY_IDX(hosts, i, server_rec *), tree.hosts[i],
+                     p));
     }
     for (i = 0; i < state->domains->nelts; i++) {
         json_array_append_new(domain_list,
@@ -407,7 +472,7 @@ static json_t *document_new(server_rec *s, apr_pool_t *p)
     }
     return json_pack("{s:s, s:o, s:o, s:o, s:o}",
         "schema", DUMP_SCHEMA,
-        "server", server_new(s, p),
+        "server", server_new(s, &tree, p),
         "modules", modules_new(),
         "virtual_hosts", host_list,
         "domains", domain_list);

@@ -354,6 +354,152 @@ END
     unlink $conf->path($name);
 }
 
+# ---------------------------------------------------------------- directives
+
+# Directives as "NAME ARGS [SECTION, ...] LINE", lines from the text's first.
+sub lines_of
+{
+    my ($list, $r) = @_;
+
+    return [map { my $d = $_;
+        join ' ', $d->{name}, $d->{args},
+            @{$d->{within}} ? '[' . join(', ', @{$d->{within}}) . ']' : (),
+            defined $d->{line} ? $d->{line} - $r->{first} : '-' } @$list];
+}
+
+my @REDIRECTS = (@ACME::Conf::MODULES, qw(alias rewrite headers macro));
+
+# Those of interest, with the sections around them; conditions, macros and
+# includes are gone, what httpd spells counts, continued lines are joined.
+{
+    my $snippet = $conf->write_file('conf/snippet.conf',
+        "# shared\nRedirect /s http://s.test/\nServerSignature Off\n");
+    my ($json, $r) = document(<<"END", what => 'directives',
+Header set X-Main "a b"
+<VirtualHost *:1>
+ServerName one.test
+DocumentRoot "$dir/htdocs"
+<IfModule mod_rewrite.c>
+rewriteENGINE on
+RewriteCond %{HTTPS} \\
+  off
+RewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R]
+</IfModule>
+<Location "/x">
+<If "true">
+Redirect 301 / https://one.test/
+</If>
+</Location>
+Include $snippet
+RedirectMatch ^/y http://y.test/
+RequestHeader unset Y
+</VirtualHost>
+<VirtualHost *:2>
+ServerName two.test
+SSLEngine on
+ACMEDomain
+<IfModule !mod_rewrite.c>
+RewriteEngine on
+</IfModule>
+</VirtualHost>
+<VirtualHost *:3>
+</VirtualHost>
+<ACMEDomain three.test>
+ACMEAgreement accepted
+</ACMEDomain>
+<Directory "$dir">
+<Files "a>b">
+RedirectTemp /t http://t.test/
+</Files>
+</Directory>
+SSLStaplingCache shmcb:run/stapling
+END
+                              modules => \@REDIRECTS);
+    valid $json, 'directives';
+    my @of = map { $_->{directives} } @{$json->{virtual_hosts}};
+    is_deeply lines_of($of[0], $r),
+        ['RewriteEngine on 5', 'RewriteCond %{HTTPS}   off 7',
+         'RewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R] 8',
+         'Redirect 301 / https://one.test/ [Location "/x", If "true"] 12',
+         'Redirect /s http://s.test/ ' . (2 - $r->{first}),
+         'RedirectMatch ^/y http://y.test/ 16'], 'of a host, in order';
+    is_deeply [map { $_->{file} } @{$of[0]}[3 .. 5]],
+        [$r->{file}, $snippet, $r->{file}], 'each has its own file';
+    is_deeply lines_of($of[1], $r), ['SSLEngine on 21', 'ACMEDomain  22'],
+        'SSL and ACME; not what a condition leaves out';
+    is_deeply $of[2], [], 'none';
+    my $main = $json->{server}{main};
+    is_deeply lines_of($main->{directives}, $r),
+        ['Header set X-Main "a b" 0',
+         'ACMEAgreement accepted [ACMEDomain three.test] 30',
+         "RedirectTemp /t http://t.test/ [Directory \"$dir\", "
+         . 'Files "a>b"] 34',
+         'SSLStaplingCache shmcb:run/stapling 37'],
+        'of the main server, without those of hosts';
+    is_deeply [@$main{qw(server_name aliases document_root)}],
+        ['main.test', [], "$dir/htdocs"], 'the main server as a host';
+    ok $json->{server}{stapling_cache}, 'there is an SSLStaplingCache';
+    is $json->{server}{modules_dir}, ACME::Conf::apxs('LIBEXECDIR'),
+        'where modules lie';
+}
+
+# Directives of a macro have no file, hosts of macros have directives, and
+# hosts are not mixed up where one macro makes several.
+{
+    my ($json, $r) = document(<<'END', modules => \@REDIRECTS,
+<Macro host $n>
+<VirtualHost *:1>
+ServerName $n.test
+Redirect / http://to.$n.test/
+</VirtualHost>
+</Macro>
+<Macro redirect $n>
+Redirect /$n http://$n.test/
+</Macro>
+Use host a
+Use host b
+<VirtualHost *:1>
+Use redirect c
+</VirtualHost>
+Use redirect d
+END
+                              what => 'directives of macros');
+    valid $json, 'directives of macros';
+    is_deeply [map { lines_of($_->{directives}, $r) }
+               @{$json->{virtual_hosts}}],
+        [['Redirect / http://to.a.test/ -'], ['Redirect / http://to.b.test/ -'],
+         ['Redirect /c http://c.test/ -']], 'each host its own';
+    is_deeply lines_of($json->{server}{main}{directives}, $r),
+        ['Redirect /d http://d.test/ -'], 'and the main server';
+    is_deeply [map { $_->{file} } @{$json->{virtual_hosts}[2]{directives}}],
+        [undef], 'no file';
+}
+
+# Listen as written, and where; nothing else of the server is known.
+{
+    my ($json, $r) = document("Listen 2 https\nLISTEN [::1]:3\n",
+                              args => ['-c', 'Listen 4'], what => 'Listen');
+    valid $json, 'Listen';
+    is_deeply [map { [$_->{args}, $_->{file} ? $_->{line} - $r->{first}
+                                             : undef] }
+               @{$json->{server}{listen}}[1 .. 3]],
+        [['2 https', 0], ['[::1]:3', 1], ['4', undef]], 'in order';
+    is $json->{server}{listen}[0]{file}, $r->{file}, 'with their file';
+    ok !$json->{server}{stapling_cache}, 'no SSLStaplingCache';
+}
+
+# Sections may lie deeper than anybody reads.
+{
+    my $json = document(join('', map { "<IfDefine !D$_>\n<If \"true\">\n" }
+                             1 .. 10)
+                        . "Redirect / http://deep.test/\n"
+                        . "</If>\n</IfDefine>\n" x 10,
+                        modules => \@REDIRECTS, what => 'deep sections');
+    is_deeply [map { scalar @{$_->{within}} }
+               @{$json->{server}{main}{directives}}], [10],
+        'the sections that are not decided while reading';
+}
+
 # ------------------------------------------------------------------- domains
 
 # Domains in the order of definition, with the hosts that use them.

@@ -59,7 +59,8 @@ sub _faults
     push @faults, "$where: const" if exists $schema->{const}
         && $value ne $schema->{const};
     push @faults, "$where: enum" if $schema->{enum}
-        && !grep { $_ eq $value } @{$schema->{enum}};
+        && !grep { defined $_ && defined $value ? $_ eq $value
+                       : !defined $_ && !defined $value } @{$schema->{enum}};
     return (@faults, _string($schema, $value, $where)) if $type eq 'string';
     return (@faults, _number($schema, $value, $where))
         if $type =~ /^(?:integer|number)$/;

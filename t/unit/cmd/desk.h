@@ -113,12 +113,16 @@ static inline void configure(const char *domains, const char *hosts)
     cmd->config = parse_json(apr_psprintf(pool,
         "{\"schema\":\"acme-config-dump/1\",\"modules\":{},\"server\":{"
         "\"binary\":\"%s\",\"version\":\"2.4\",\"root\":\"/\","
-        "\"config\":\"/c\",\"pid_file\":\"%s\",\"user\":\"u\","
+        "\"config\":\"/c\",\"modules_dir\":null,\"pid_file\":\"%s\","
+        "\"user\":\"u\","
         "\"group\":\"g\",\"store\":\"%s\",\"live\":\"%s/live\","
         "\"admin\":null,\"manager\":false,\"notify\":[],"
         "\"port_map\":{\"http\":80,\"https\":443},"
         "\"listeners\":[{\"address\":\"::\",\"port\":80,"
-        "\"protocol\":null}]},\"virtual_hosts\":[%s],\"domains\":[%s]}",
+        "\"protocol\":null}],\"listen\":[],\"stapling_cache\":false,"
+        "\"main\":{\"server_name\":null,\"aliases\":[],"
+        "\"document_root\":null,\"directives\":[]}},"
+        "\"virtual_hosts\":[%s],\"domains\":[%s]}",
         exe, pid_file, cmd->store_dir, dir, hosts, domains));
     unit_ok(schema_check(schema_find(cmd->schemas, "state/config-dump"),
                          cmd->config, "the test's configuration", &err));

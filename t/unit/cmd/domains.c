@@ -17,7 +17,8 @@ static const char *host(const char *file, int line, const char *ssl,
                         "\"addresses\":[],\"file\":%s,\"line\":%s,"
                         "\"macro\":false,\"defined\":\"d\",\"ssl\":%s,"
                         "\"certificate_file\":%s,\"stapling\":false,"
-                        "\"document_root\":null}",
+                        "\"require_https\":null,\"document_root\":null,"
+                        "\"directives\":[]}",
                         file, line ? apr_itoa(pool, line) : "null", ssl,
                         certificate_file);
 }

@@ -8,7 +8,8 @@
 #define HOST "{\"server_name\":null,\"aliases\":[],\"addresses\":[]," \
              "\"file\":null,\"line\":null,\"macro\":false," \
              "\"defined\":\"d\",\"ssl\":true,\"certificate_file\":false," \
-             "\"stapling\":false,\"document_root\":null}"
+             "\"stapling\":false,\"require_https\":null," \
+             "\"document_root\":null,\"directives\":[]}"
 
 static const char *ca;
 

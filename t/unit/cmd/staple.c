@@ -66,7 +66,8 @@ static json_t *domain_with(const char *ssl, const char *file,
         "{\"server_name\":null,\"aliases\":[],\"addresses\":[],"
         "\"file\":\"/f\",\"line\":1,\"macro\":false,\"defined\":\"d\","
         "\"ssl\":%s,\"certificate_file\":%s,\"stapling\":%s,"
-        "\"document_root\":null}", ssl, file, stapling));
+        "\"require_https\":null,\"document_root\":null,"
+        "\"directives\":[]}", ssl, file, stapling));
     domain = json_array_get(json_object_get(cmd->config, "domains"), 0);
     json_array_append_new(json_object_get(domain, "virtual_hosts"),
                           json_integer(0));
