@@ -453,6 +453,36 @@ int base_user_become(uid_t uid, gid_t gid);
  *  none). Safe between fork and exec. Source: close_range(2). */
 void base_close_from(int first, int keep);
 
+/** All signals at their defaults and none blocked. Safe between fork and
+ *  exec. */
+void base_signals_reset(void);
+
+/** See to it that children can be waited for: whoever started this process
+ *  may have ignored SIGCHLD, and then the kernel reaps them. */
+void base_children_keep(void);
+
+/** Take up len bytes, one at least. */
+typedef void base_take_fn(void *baton, const char *data, apr_size_t len);
+
+/**
+ * Read what a pipe from a child holds now, without waiting; at most 256 KiB
+ * a call, so that no flood keeps the caller from its deadline.
+ *
+ * @param pfd  not blocking; closed and -1 at its end or when it fails; -1
+ *             is no pipe and holds nothing
+ */
+void base_pipe_drain(int *pfd, base_take_fn *take, void *baton);
+
+/**
+ * Wait until a descriptor is ready, whatever signals come.
+ * Source: poll(2).
+ *
+ * @param events  POLLIN, POLLOUT
+ * @param until   by the system's monotonic clock, µs
+ * @return APR_SUCCESS (ready, or broken); APR_TIMEUP; poll's error
+ */
+apr_status_t base_fd_wait(int fd, short events, apr_time_t until);
+
 /* ---------------------------------------------------------------- clock */
 
 /** Time, so that tests can move it. Both functions never fail. */

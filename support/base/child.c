@@ -1,9 +1,12 @@
 /*
- * child: what a child gives up that was forked.
+ * child: what a child gives up that was forked, and how its parent reads
+ * what it says.
  */
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,6 +14,10 @@
 
 /* What "nobody" is where it has no name: the kernel's overflow id. */
 #define NOBODY 65534
+
+/* Most reads of a pipe at a time, of this many bytes. */
+#define READS_MAX 16
+#define READ_SIZE 16384
 
 void base_user_find(const char *user, uid_t *puid, gid_t *pgid)
 {
@@ -55,4 +62,66 @@ void base_close_from(int first, int keep)
             close(fd);
         }
     }
+}
+
+void base_signals_reset(void)
+{
+    sigset_t none;
+    int sig;
+
+    for (sig = 1; sig < 32; sig++) {
+        signal(sig, SIG_DFL);
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void base_children_keep(void)
+{
+    struct sigaction action;
+
+    if (sigaction(SIGCHLD, NULL, &action) == 0
+        && action.sa_handler == SIG_IGN) {
+        signal(SIGCHLD, SIG_DFL);
+    }
+}
+
+void base_pipe_drain(int *pfd, base_take_fn *take, void *baton)
+{
+    char buf[READ_SIZE];
+    int reads;
+
+    for (reads = 0; *pfd >= 0 && reads < READS_MAX; reads++) {
+        ssize_t n = read(*pfd, buf, sizeof(buf));
+
+        if (n > 0) {
+            take(baton, buf, (apr_size_t)n);
+        }
+        else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+            close(*pfd);
+            *pfd = -1;
+        }
+        else if (errno == EAGAIN) {
+            return;
+        }
+    }
+}
+
+apr_status_t base_fd_wait(int fd, short events, apr_time_t until)
+{
+    base_clock_t *clock = base_clock_system();
+    struct pollfd pfd = { fd, events, 0 };
+    int n;
+
+    do {
+        apr_interval_time_t left = until - clock->mono(clock);
+
+        if (left <= 0) {
+            return APR_TIMEUP;
+        }
+        /* Rounded up: an early end would only come back to wait again. */
+        n = poll(&pfd, 1, left > apr_time_from_sec(60)
+                          ? 60000 : (int)(left / 1000) + 1);
+    } while (n == 0 || (n < 0 && errno == EINTR));
+    return n > 0 ? APR_SUCCESS : APR_FROM_OS_ERROR(errno);
 }

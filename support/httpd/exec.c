@@ -24,9 +24,6 @@
 #define STEP_OPEN 50
 #define STEP_CLOSED 1
 
-/** Most reads at a time, so that no flood keeps us from the deadline. */
-#define READS_MAX 64
-
 /** Output of a pipe. */
 typedef struct stream_t {
     int fd;                /* -1 after its end */
@@ -95,18 +92,6 @@ static int pipes_open(pipes_t *pipes)
 /* ---------------------------------------------------------------- child */
 /* Between fork and exec: async-signal-safe calls only. */
 
-static void reset_signals(void)
-{
-    sigset_t none;
-    int sig;
-
-    for (sig = 1; sig < 32; sig++) {
-        signal(sig, SIG_DFL);
-    }
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static void child_exec(const pipes_t *pipes, const char *const *argv)
 {
     /* Above 2, so that the dup2 calls below overwrite none of them, even
@@ -118,7 +103,7 @@ static void child_exec(const pipes_t *pipes, const char *const *argv)
     int saved;
 
     setpgid(0, 0);
-    reset_signals();
+    base_signals_reset();
     if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1
         && dup2(err, 2) == 2) {
         base_close_from(3, fault);
@@ -203,8 +188,9 @@ static apr_status_t run_start(run_t *run, const char *const *argv,
     return APR_SUCCESS;
 }
 
-static void stream_keep(stream_t *stream, const char *data, apr_size_t len)
+static void stream_keep(void *baton, const char *data, apr_size_t len)
 {
+    stream_t *stream = baton;
     apr_size_t size = stream->size ? stream->size : 4096;
     char *grown;
 
@@ -228,27 +214,6 @@ static void stream_keep(stream_t *stream, const char *data, apr_size_t len)
     memcpy(stream->data + stream->len, data, len);
     stream->len += len;
     stream->data[stream->len] = '\0';
-}
-
-/** Read what there is now. */
-static void stream_drain(stream_t *stream)
-{
-    char buf[16384];
-    int reads;
-
-    for (reads = 0; stream->fd >= 0 && reads < READS_MAX; reads++) {
-        ssize_t n = read(stream->fd, buf, sizeof(buf));
-
-        if (n > 0) {
-            stream_keep(stream, buf, (apr_size_t)n);
-        }
-        else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-            close_fd(&stream->fd);
-        }
-        else if (errno == EAGAIN) {
-            return;
-        }
-    }
 }
 
 /** 1 if the child has ended; it is waited for. */
@@ -276,8 +241,8 @@ static int run_carry(run_t *run)
         };
         int ended = child_ended(run);
 
-        stream_drain(&run->out);
-        stream_drain(&run->err);
+        base_pipe_drain(&run->out.fd, stream_keep, &run->out);
+        base_pipe_drain(&run->err.fd, stream_keep, &run->err);
         if (ended) {
             return !run->out.over;
         }
@@ -301,18 +266,6 @@ static void run_stop(run_t *run)
     }
     close_fd(&run->out.fd);
     close_fd(&run->err.fd);
-}
-
-/** Whoever started us may have ignored SIGCHLD, and then no child could be
- *  waited for. */
-static void children_keep(void)
-{
-    struct sigaction action;
-
-    if (sigaction(SIGCHLD, NULL, &action) == 0
-        && action.sa_handler == SIG_IGN) {
-        signal(SIGCHLD, SIG_DFL);
-    }
 }
 
 static apr_status_t free_data(void *data)
@@ -345,7 +298,7 @@ apr_status_t httpd_exec(httpd_output_t *output, const char *const *argv,
     run.out.max = max;
     run.err.max = ERR_MAX;
     run.deadline = clock->mono(clock) + deadline;
-    children_keep();
+    base_children_keep();
     if (run_start(&run, argv, err) != APR_SUCCESS) {
         return err->status;
     }

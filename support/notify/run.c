@@ -31,9 +31,6 @@
 /* What a program prints is for people who look for a fault. */
 #define LINES_MAX 20
 
-/* Most reads at a time, so that no flood keeps us from the limit. */
-#define READS_MAX 16
-
 enum { STAGE_RUNNING, STAGE_TERM, STAGE_KILL };
 
 static apr_time_t now(void)
@@ -45,18 +42,6 @@ static apr_time_t now(void)
 
 /* ---------------------------------------------------------------- child */
 /* Between fork and exec: async-signal-safe calls only. */
-
-static void reset_signals(void)
-{
-    sigset_t none;
-    int sig;
-
-    for (sig = 1; sig < 32; sig++) {
-        signal(sig, SIG_DFL);
-    }
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
 
 /** Standard input empty, output and errors to fd, nothing else. */
 static int redirect(int fd)
@@ -101,7 +86,7 @@ static void child_exec(int fd, const char *const *argv,
     const char *reason;
     int error;
 
-    reset_signals();
+    base_signals_reset();
     error = redirect(fd);
     if (!error) {
         error = settle(uid, gid, notifier);
@@ -135,8 +120,9 @@ static void end_line(notify_run_t *run)
 }
 
 /** Take up output; of a long line its beginning. A NUL ends nothing here. */
-static void take(notify_run_t *run, const char *data, apr_size_t len)
+static void take(void *baton, const char *data, apr_size_t len)
 {
+    notify_run_t *run = baton;
     apr_size_t i;
 
     for (i = 0; i < len; i++) {
@@ -145,28 +131,6 @@ static void take(notify_run_t *run, const char *data, apr_size_t len)
         }
         else if (run->len < sizeof(run->line) - 1) {
             run->line[run->len++] = data[i] ? data[i] : ' ';
-        }
-    }
-}
-
-/** Read what there is now. */
-static void drain(notify_run_t *run)
-{
-    char buf[16384];
-    int reads;
-
-    for (reads = 0; run->fd >= 0 && reads < READS_MAX; reads++) {
-        ssize_t n = read(run->fd, buf, sizeof(buf));
-
-        if (n > 0) {
-            take(run, buf, (apr_size_t)n);
-        }
-        else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-            close(run->fd);
-            run->fd = -1;
-        }
-        else if (errno == EAGAIN) {
-            return;
         }
     }
 }
@@ -265,7 +229,7 @@ notify_state_t notify_run_look(notify_run_t *run)
 {
     int ended = has_ended(run);
 
-    drain(run);
+    base_pipe_drain(&run->fd, take, run);
     if (ended) {
         return finish(run, run->stage == STAGE_RUNNING ? NOTIFY_ENDED
                                                        : NOTIFY_OVERDUE);

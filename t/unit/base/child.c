@@ -1,9 +1,11 @@
-/* What a forked child gives up. Each test that gives something up for good
- * does so in a child. */
+/* What a forked child gives up, and how its parent reads what it says. Each
+ * test that gives something up for good does so in a child. */
 #include "unit.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,6 +114,206 @@ START_TEST(close_from)
 }
 END_TEST
 
+static int reset_signals(void)
+{
+    sigset_t set;
+
+    signal(SIGTERM, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    base_signals_reset();
+    if (signal(SIGTERM, SIG_DFL) != SIG_DFL) {
+        return 1;
+    }
+    sigprocmask(SIG_BLOCK, NULL, &set);
+    return sigismember(&set, SIGUSR1) ? 2 : 0;
+}
+
+/* No signal stays ignored, none blocked. */
+START_TEST(signals_reset)
+{
+    ck_assert_int_eq(in_child(reset_signals), 0);
+}
+END_TEST
+
+static int keep_children(void)
+{
+    pid_t pid;
+    int status;
+
+    signal(SIGCHLD, SIG_IGN);
+    base_children_keep();
+    pid = fork();
+    if (pid == 0) {
+        _exit(7);
+    }
+    return waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 7;
+}
+
+static void on_child(int sig)
+{
+    (void)sig;
+}
+
+static int keep_handler(void)
+{
+    signal(SIGCHLD, on_child);
+    base_children_keep();
+    return signal(SIGCHLD, SIG_DFL) != on_child;
+}
+
+/* A child can be waited for even where SIGCHLD was ignored; a handler is
+ * left alone. */
+START_TEST(children_keep)
+{
+    ck_assert_int_eq(in_child(keep_children), 0);
+    ck_assert_int_eq(in_child(keep_handler), 0);
+}
+END_TEST
+
+/* What a pipe gave, and in how many pieces. */
+typedef struct heard_t {
+    apr_size_t len;
+    int pieces;
+    char data[64];
+} heard_t;
+
+static void hear(void *baton, const char *data, apr_size_t len)
+{
+    heard_t *heard = baton;
+
+    ck_assert_uint_gt(len, 0);
+    if (heard->len + len < sizeof(heard->data)) {
+        memcpy(heard->data + heard->len, data, len);
+    }
+    heard->len += len;
+    heard->pieces++;
+}
+
+static void pipe_make(int ends[2])
+{
+    ck_assert_int_eq(pipe(ends), 0);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+}
+
+/* What is there is read, nothing is waited for, and the pipe stays open
+ * while somebody may write. */
+START_TEST(drain_what_is_there)
+{
+    heard_t heard = { 0 };
+    int ends[2];
+
+    pipe_make(ends);
+    base_pipe_drain(&ends[0], hear, &heard);
+    ck_assert_int_eq(heard.pieces, 0);
+    ck_assert_int_eq(write(ends[1], "a\0b", 3), 3);
+    base_pipe_drain(&ends[0], hear, &heard);
+    ck_assert_uint_eq(heard.len, 3);
+    ck_assert(memcmp(heard.data, "a\0b", 3) == 0);
+    ck_assert_int_ge(ends[0], 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
+/* At its end the pipe is closed, behind the last bytes; then there is
+ * nothing to read any more. */
+START_TEST(drain_the_end)
+{
+    heard_t heard = { 0 };
+    int ends[2], fd;
+
+    pipe_make(ends);
+    fd = ends[0];
+    ck_assert_int_eq(write(ends[1], "end", 3), 3);
+    close(ends[1]);
+    base_pipe_drain(&ends[0], hear, &heard);
+    ck_assert_str_eq(heard.data, "end");
+    ck_assert_int_eq(ends[0], -1);
+    ck_assert(!is_open(fd));
+    base_pipe_drain(&ends[0], hear, &heard);
+    ck_assert_uint_eq(heard.len, 3);
+}
+END_TEST
+
+/* What cannot be read is closed, too. */
+START_TEST(drain_what_fails)
+{
+    heard_t heard = { 0 };
+    int fd = open("/", O_RDONLY), was = fd;
+
+    base_pipe_drain(&fd, hear, &heard);
+    ck_assert_int_eq(fd, -1);
+    ck_assert(!is_open(was));
+    ck_assert_int_eq(heard.pieces, 0);
+}
+END_TEST
+
+/* A flood does not hold the caller: a call reads 256 KiB at most. */
+START_TEST(drain_a_flood)
+{
+    heard_t heard = { 0 };
+    int fd = open("/dev/zero", O_RDONLY);
+
+    base_pipe_drain(&fd, hear, &heard);
+    ck_assert_uint_eq(heard.len, 256 * 1024);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+}
+END_TEST
+
+static apr_time_t mono(void)
+{
+    return base_clock_system()->mono(base_clock_system());
+}
+
+/* A wait ends when there is something to read, when the other end is gone,
+ * and else when its time is up, not before. */
+START_TEST(fd_wait)
+{
+    apr_time_t until = mono() + 30000;
+    int ends[2];
+
+    pipe_make(ends);
+    ck_assert_int_eq(base_fd_wait(ends[0], POLLIN, until), APR_TIMEUP);
+    ck_assert_int_ge(mono(), until);
+    ck_assert_int_eq(base_fd_wait(ends[0], POLLIN, 0), APR_TIMEUP);
+    ck_assert_int_eq(base_fd_wait(ends[1], POLLOUT, mono() + 1000000),
+                     APR_SUCCESS);
+    ck_assert_int_eq(write(ends[1], "x", 1), 1);
+    ck_assert_int_eq(base_fd_wait(ends[0], POLLIN, mono() + 1000000),
+                     APR_SUCCESS);
+    close(ends[0]);
+    ck_assert_int_eq(base_fd_wait(ends[1], POLLOUT, mono() + 1000000),
+                     APR_SUCCESS);
+    close(ends[1]);
+}
+END_TEST
+
+static void on_alarm(int sig)
+{
+    (void)sig;
+}
+
+/* A signal does not end a wait. */
+START_TEST(fd_wait_signalled)
+{
+    struct sigaction action = { .sa_handler = on_alarm };
+    apr_time_t until = mono() + 60000;
+    int ends[2];
+
+    pipe_make(ends);
+    sigaction(SIGALRM, &action, NULL);
+    ualarm(10000, 10000);
+    ck_assert_int_eq(base_fd_wait(ends[0], POLLIN, until), APR_TIMEUP);
+    ualarm(0, 0);
+    ck_assert_int_ge(mono(), until);
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
 Suite *child_suite(void);
 Suite *child_suite(void)
 {
@@ -121,5 +323,13 @@ Suite *child_suite(void)
     tcase_add_test(tc, find);
     tcase_add_test(tc, become_another);
     tcase_add_test(tc, close_from);
+    tcase_add_test(tc, signals_reset);
+    tcase_add_test(tc, children_keep);
+    tcase_add_test(tc, drain_what_is_there);
+    tcase_add_test(tc, drain_the_end);
+    tcase_add_test(tc, drain_what_fails);
+    tcase_add_test(tc, drain_a_flood);
+    tcase_add_test(tc, fd_wait);
+    tcase_add_test(tc, fd_wait_signalled);
     return suite;
 }
