@@ -37,6 +37,7 @@ static cmd_t *make_cmd(apr_pool_t *pool)
     cmd->default_store = ACMECTL_STORE_DIR;
     cmd->log_target = "stderr";
     cmd->log_level = BASE_LOG_WARN;
+    cmd->display_options.in = stdin;
     cmd->display_options.out = stdout;
     cmd->display_options.err = stderr;
     cmd->clock = base_clock_system();

@@ -260,8 +260,13 @@ static void take_flag(cmd_t *cmd, int ch)
     case OPT_EXIT_CHANGED:
         cmd->exit_changed = 1;
         break;
+    case OPT_NON_INTERACTIVE:
+        cmd->display_options.silent = 1;
+        break;
+    case OPT_YES:
+        cmd->display_options.yes = 1;
+        break;
     default:
-        /* --non-interactive, --yes: no verb of this version asks. */
         break;
     }
 }

@@ -42,6 +42,7 @@ display_t *display_open(const display_options_t *options, apr_pool_t *pool)
     display_t *display = apr_pcalloc(pool, sizeof(*display));
 
     display->options = *options;
+    display->asker = &display_ask_text;
     display->pool = pool;
     display->opened = base_clock_system()->mono(base_clock_system());
     display->color = wants_color(options);
@@ -133,23 +134,22 @@ void display_result(display_t *display, const json_t *result)
 /* Progress is for what takes longer than this. */
 #define PATIENCE apr_time_from_sec(1)
 
-/* On a terminal one line is drawn again and again; elsewhere (a log, a
- * pipe) each step is a line of its own. */
-void display_progress(display_t *display, const char *name, const char *step)
+static apr_interval_time_t elapsed(const display_t *display)
 {
     base_clock_t *clock = base_clock_system();
-    FILE *err = display->options.err;
-    const char *line;
-    apr_pool_t *pool;
 
-    if (display->options.quiet
-        || clock->mono(clock) - display->opened < PATIENCE) {
-        return;
-    }
-    /* Its own: a long run makes any number of steps. */
-    apr_pool_create(&pool, display->pool);
-    line = apr_pstrcat(pool, display_line(name, pool), ": ",
-                       display_line(step, pool), NULL);
+    return clock->mono(clock) - display->opened;
+}
+
+/* On a terminal one line is drawn again and again; elsewhere (a log, a
+ * pipe) each step is a line of its own. */
+static void put_progress(display_t *display, const char *step,
+                         apr_pool_t *pool)
+{
+    FILE *err = display->options.err;
+    const char *line = apr_psprintf(pool, "%s (%d s)", step, (int)
+                                    apr_time_sec(elapsed(display)));
+
     if (display->terminal) {
         /* A line that wraps could not be removed again. */
         if (display->err_width > 4) {
@@ -162,6 +162,35 @@ void display_progress(display_t *display, const char *name, const char *step)
         fprintf(err, "%s\n", line);
     }
     fflush(err);
+}
+
+void display_progress(display_t *display, const char *name, const char *step)
+{
+    apr_pool_t *pool;
+
+    if (display->options.quiet || elapsed(display) < PATIENCE) {
+        return;
+    }
+    /* Its own: a long run makes any number of steps. */
+    apr_pool_create(&pool, display->pool);
+    put_progress(display, apr_pstrcat(pool, display_line(name, pool), ": ",
+                                      display_line(step, pool), NULL), pool);
+    apr_pool_destroy(pool);
+}
+
+void display_progress_of(display_t *display, int done, int all,
+                         const char *what)
+{
+    int percent = all > 0 && done >= 0 ? (int)(100.0 * done / all) : 0;
+    apr_pool_t *pool;
+
+    if (display->options.quiet || elapsed(display) < PATIENCE) {
+        return;
+    }
+    apr_pool_create(&pool, display->pool);
+    put_progress(display, apr_psprintf(pool, "%s: %d of %d, %d %%",
+                                       display_line(what, pool), done, all,
+                                       percent > 100 ? 100 : percent), pool);
     apr_pool_destroy(pool);
 }
 

@@ -1,7 +1,7 @@
 /*
  * display: what people and scripts see of a run. One result object per
- * verb (schemas/state/result.json), rendered as text or as JSON; progress
- * on stderr.
+ * verb (schemas/state/result.json), rendered as text, in dialog boxes or as
+ * JSON; progress; questions to whoever sits at the terminal.
  */
 #ifndef ACME_DISPLAY_H
 #define ACME_DISPLAY_H
@@ -11,7 +11,9 @@
 #include "base/base.h"
 
 /** --display */
-typedef enum display_kind_t { DISPLAY_TEXT, DISPLAY_JSON } display_kind_t;
+typedef enum display_kind_t {
+    DISPLAY_TEXT, DISPLAY_JSON, DISPLAY_DIALOG
+} display_kind_t;
 
 /** --color; auto: a terminal, and NO_COLOR is not set */
 typedef enum display_color_t {
@@ -23,6 +25,9 @@ typedef struct display_options_t {
     display_kind_t kind;
     display_color_t color;
     int quiet;       /**< 1: no progress */
+    int silent;      /**< --non-interactive: never ask */
+    int yes;         /**< --yes: the answer to every yes-or-no question */
+    FILE *in;        /**< answers; NULL: nobody is there to give any */
     FILE *out;       /**< results */
     FILE *err;       /**< progress and errors */
 } display_options_t;
@@ -55,5 +60,74 @@ void display_result(display_t *display, const json_t *result);
  */
 void display_progress(display_t *display, const char *name,
                       const char *step);
+
+/** The same for work that can be counted: done of all (of what: "reading
+ *  virtual hosts"); how much that is is shown as well. */
+void display_progress_of(display_t *display, int done, int all,
+                         const char *what);
+
+/* ------------------------------------------------------------ questions */
+
+/*
+ * Each question blocks until it is answered. All of them return
+ *
+ *   APR_SUCCESS   it is answered;
+ *   APR_ENOTIMPL  nobody may be asked (JSON, --non-interactive, no
+ *                 terminal): BASE_EXIT_USAGE, and err names the question
+ *                 and the flag that answers it;
+ *   ECANCELED     the user does not want to answer: Esc, Cancel, end of
+ *                 file, an interrupt, five answers that are none:
+ *                 BASE_EXIT_FAILED, "cancelled; nothing was changed". So
+ *                 ask before anything is changed;
+ *   APR_EINVAL    there is nothing to choose from: a caller's fault;
+ *   others        with the dialog display: the program failed or was
+ *                 killed, BASE_EXIT_FAILED.
+ *
+ * An answer is set on APR_SUCCESS only. Texts may hold any bytes and are
+ * shown as printable lines; a question or title may have several lines.
+ * @param flag  what answers instead ("--redirect or --no-redirect"), for err
+ */
+
+/** Something to choose. Borrowed; not NULL. */
+typedef struct display_item_t {
+    const char *tag;     /**< its short name ("example.org") */
+    const char *text;    /**< what there is to say of it; perhaps "" */
+    int on;              /**< checklists: chosen, before and after */
+} display_item_t;
+
+/** 1 if questions can be asked: not with JSON or --non-interactive, and
+ *  stdin and one of stdout and stderr are terminals. */
+int display_can_ask(const display_t *display);
+
+/**
+ * Ask a question to be answered by yes or no; --yes answers it in every
+ * display, unasked.
+ * @param panswer    1: yes
+ * @param otherwise  what an empty answer means: 1: yes
+ */
+apr_status_t display_yesno(display_t *display, int *panswer,
+                           const char *question, int otherwise,
+                           const char *flag, acme_err_t *err);
+
+/** Let one of items (of display_item_t, not empty) be chosen.
+ *  @param pchoice  its index */
+apr_status_t display_menu(display_t *display, int *pchoice,
+                          const char *title,
+                          const apr_array_header_t *items,
+                          const char *flag, acme_err_t *err);
+
+/** Let any number of items (of display_item_t, not empty) be chosen, none
+ *  as well: their "on" is what is offered, and then what was chosen. */
+apr_status_t display_checklist(display_t *display, const char *title,
+                               apr_array_header_t *items,
+                               const char *flag, acme_err_t *err);
+
+/**
+ * Before a question: show a part of what is to become the result ("diff",
+ * "steps", "warnings", …), rendered as the result is, to whoever will be
+ * asked. Nothing where nobody can be.
+ */
+void display_show(display_t *display, const char *title,
+                  const json_t *part);
 
 #endif

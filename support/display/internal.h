@@ -2,10 +2,17 @@
 #ifndef ACME_DISPLAY_INTERNAL_H
 #define ACME_DISPLAY_INTERNAL_H
 
+#include <poll.h>
+#include <signal.h>
+
 #include "display/display.h"
+
+/** How questions are asked. */
+typedef struct display_asker_t display_asker_t;
 
 struct display_t {
     display_options_t options;
+    const display_asker_t *asker;
     int color;               /**< escapes may be written to out */
     int width;               /**< columns of out's terminal; 0: no limit */
     int out_terminal;        /**< out is a terminal: no byte may reach it
@@ -20,9 +27,62 @@ struct display_t {
 /** Render a result as text. */
 void display_text(display_t *display, const json_t *result);
 
+/** The same as text for a terminal of width columns (0: any), in pool;
+ *  colored if the display is. */
+const char *display_rendered(display_t *display, const json_t *result,
+                             int width, apr_pool_t *pool);
+
 /** Render what tells of the journal: "recovered", "checkpoints", "files",
  *  "conflicts", "diff". */
 void display_changes(display_t *display, const json_t *result);
+
+/* ------------------------------------------------------------- questions */
+
+/**
+ * A way to ask. Whether anybody can be asked has been looked at, items is
+ * not empty. Statuses are display.h's; a cancellation is ECANCELED with
+ * nothing in err. Pools are for scratch.
+ */
+struct display_asker_t {
+    apr_status_t (*yesno)(display_t *display, int *panswer,
+                          const char *question, int otherwise,
+                          acme_err_t *err, apr_pool_t *pool);
+    apr_status_t (*menu)(display_t *display, int *pchoice, const char *title,
+                         const apr_array_header_t *items, acme_err_t *err,
+                         apr_pool_t *pool);
+    apr_status_t (*checklist)(display_t *display, const char *title,
+                              apr_array_header_t *items, acme_err_t *err,
+                              apr_pool_t *pool);
+    /** Show lines of text. */
+    apr_status_t (*show)(display_t *display, const char *title,
+                         const char *text, acme_err_t *err,
+                         apr_pool_t *pool);
+};
+
+/** Questions as lines, answers as lines (ask_text.c). */
+extern const display_asker_t display_ask_text;
+
+/** The terminal on which questions are asked: stderr's, else stdout's. */
+FILE *display_terminal(const display_t *display);
+
+/** SIGINT, SIGTERM and SIGHUP cancel a question instead of ending the
+ *  process. */
+typedef struct display_guard_t {
+    struct sigaction kept[3];
+    sigset_t mask;             /**< as it was */
+} display_guard_t;
+
+void display_guard_begin(display_guard_t *guard);
+void display_guard_end(display_guard_t *guard);
+
+/** Wait until one of fds can be read. @return ECANCELED after a signal */
+apr_status_t display_guard_wait(const display_guard_t *guard,
+                                struct pollfd *fds, int count);
+
+/** text line by line, each printable, in pool. */
+const char *display_lines(const char *text, apr_pool_t *pool);
+
+/* ------------------------------------------------------------------ texts */
 
 /** Remove the progress line, if one is drawn. */
 void display_progress_end(display_t *display);

@@ -86,6 +86,22 @@ const char *display_line(const char *text, apr_pool_t *pool)
     return apr_pstrdup(pool, clean.message);
 }
 
+const char *display_lines(const char *text, apr_pool_t *pool)
+{
+    const char *lines = "";
+
+    while (*text) {
+        apr_size_t len = strcspn(text, "\n");
+
+        lines = apr_pstrcat(pool, lines,
+                            display_line(apr_pstrmemdup(pool, text, len),
+                                         pool),
+                            text[len] ? "\n" : "", NULL);
+        text += len + (text[len] == '\n');
+    }
+    return lines;
+}
+
 /* ----------------------------------------------------------------- widths */
 
 /** The next character of text: its bytes, and the columns it takes. Bytes

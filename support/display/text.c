@@ -242,3 +242,25 @@ void display_text(display_t *display, const json_t *result)
                 text_of(error, "detail", display->pool));
     }
 }
+
+const char *display_rendered(display_t *display, const json_t *result,
+                             int width, apr_pool_t *pool)
+{
+    display_t copy = *display;
+    char *text = NULL;
+    const char *kept;
+    size_t len = 0;
+
+    copy.pool = pool;
+    copy.width = width;
+    copy.out_terminal = 1;
+    copy.options.out = open_memstream(&text, &len);
+    if (!copy.options.out) {
+        return "";
+    }
+    display_text(&copy, result);
+    fclose(copy.options.out);
+    kept = apr_pstrmemdup(pool, text, len);
+    free(text);
+    return kept;
+}

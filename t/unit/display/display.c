@@ -111,7 +111,7 @@ START_TEST(progress_is_patient)
     ck_assert_str_eq(rig_err(rig), "");
     wait_two_seconds(rig);
     display_progress(rig->display, "a.test", "waiting");
-    ck_assert_str_eq(rig_err(rig), "a.test: waiting\n");
+    ck_assert_str_eq(rig_err(rig), "a.test: waiting (2 s)\n");
 }
 END_TEST
 
@@ -124,7 +124,8 @@ START_TEST(progress_lines)
     display_progress(rig->display, "a.test", "ordering");
     display_progress(rig->display, "b.test", "ordering");
     rig_show(rig, DONE, pool);
-    ck_assert_str_eq(rig_err(rig), "a.test: ordering\nb.test: ordering\n");
+    ck_assert_str_eq(rig_err(rig), "a.test: ordering (2 s)\n"
+                     "b.test: ordering (2 s)\n");
 }
 END_TEST
 
@@ -137,11 +138,11 @@ START_TEST(progress_redrawn)
     wait_two_seconds(rig);
     display_progress(rig->display, "a.test", "ordering");
     display_progress(rig->display, "b.test", "waiting");
-    ck_assert_str_eq(rig_err(rig), "\r\033[Ka.test: ordering"
-                     "\r\033[Kb.test: waiting");
+    ck_assert_str_eq(rig_err(rig), "\r\033[Ka.test: ordering (2 s)"
+                     "\r\033[Kb.test: waiting (2 s)");
     rig_show(rig, DONE, pool);
-    ck_assert_str_eq(rig_err(rig), "\r\033[Ka.test: ordering"
-                     "\r\033[Kb.test: waiting\r\033[K");
+    ck_assert_str_eq(rig_err(rig), "\r\033[Ka.test: ordering (2 s)"
+                     "\r\033[Kb.test: waiting (2 s)\r\033[K");
     ck_assert_str_eq(rig_out(rig), "nothing to do\n");
 }
 END_TEST

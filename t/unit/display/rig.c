@@ -19,6 +19,9 @@ static apr_status_t rig_close(void *data)
 
     fclose(rig->out);
     fclose(rig->err);
+    if (rig->in) {
+        fclose(rig->in);
+    }
     for (i = 0; i < 2; i++) {
         free(rig->text[i]);
         if (rig->master[i] >= 0) {
@@ -38,6 +41,7 @@ static rig_t *rig_open(rig_t *rig, display_kind_t kind, display_color_t color,
     options.color = color;
     options.out = rig->out;
     options.err = rig->err;
+    options.in = rig->in;
     rig->display = display_open(&options, p);
     apr_pool_cleanup_register(p, rig, rig_close, apr_pool_cleanup_null);
     return rig;
@@ -79,6 +83,55 @@ rig_t *rig_terminal(display_color_t color, int columns, apr_pool_t *p)
     rig->out = terminal(&rig->master[0], columns);
     rig->err = terminal(&rig->master[1], columns);
     return rig_open(rig, DISPLAY_TEXT, color, p);
+}
+
+rig_t *rig_asking(int columns, apr_pool_t *p)
+{
+    rig_t *rig = apr_pcalloc(p, sizeof(*rig));
+    struct termios mode;
+    int fd;
+
+    rig->out = terminal(&rig->master[0], columns);
+    rig->err = terminal(&rig->master[1], columns);
+    fd = dup(fileno(rig->err));
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(tcgetattr(fd, &mode), 0);
+    mode.c_lflag &= ~(tcflag_t)ECHO;
+    ck_assert_int_eq(tcsetattr(fd, TCSANOW, &mode), 0);
+    rig->in = fdopen(fd, "r");
+    return rig_open(rig, DISPLAY_TEXT, DISPLAY_COLOR_NEVER, p);
+}
+
+void rig_type(rig_t *rig, const char *keys)
+{
+    ck_assert_int_eq(write(rig->master[1], keys, strlen(keys)),
+                     (ssize_t)strlen(keys));
+}
+
+void rig_hang_up(rig_t *rig)
+{
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        close(rig->master[i]);
+        rig->master[i] = -1;
+    }
+}
+
+apr_array_header_t *rig_items(int count, apr_pool_t *p)
+{
+    apr_array_header_t *items = apr_array_make(p, count + 1,
+                                               sizeof(display_item_t));
+    int i;
+
+    for (i = 1; i <= count; i++) {
+        display_item_t *item = apr_array_push(items);
+
+        item->tag = apr_psprintf(p, "item%d", i);
+        item->text = "";
+        item->on = 0;
+    }
+    return items;
 }
 
 /** Add what the terminal shows to the text kept of it. */
@@ -124,18 +177,25 @@ const char *rig_err(rig_t *rig)
     return written(rig, rig->err, 1);
 }
 
-json_t *rig_result(const char *json, apr_pool_t *p)
+json_t *rig_part(const char *json, apr_pool_t *p)
 {
     char *text = apr_pstrdup(p, json);
-    schema_set_t *set;
-    json_t *result;
+    json_t *part;
     char *quote;
 
     for (quote = text; (quote = strchr(quote, '\'')) != NULL; quote++) {
         *quote = '"';
     }
-    unit_ok(base_json_parse(&result, text, strlen(text), 1 << 20, "result",
+    unit_ok(base_json_parse(&part, text, strlen(text), 1 << 20, "result",
                             &err, p));
+    return part;
+}
+
+json_t *rig_result(const char *json, apr_pool_t *p)
+{
+    json_t *result = rig_part(json, p);
+    schema_set_t *set;
+
     unit_ok(schema_set_builtin(&set, &err, p));
     unit_ok(schema_check(schema_find(set, "state/result"), result, "result",
                          &err));
