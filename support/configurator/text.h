@@ -23,7 +23,8 @@ typedef enum scan_kind_t {
     SCAN_BLANK, SCAN_COMMENT, SCAN_DIRECTIVE, SCAN_OPEN, SCAN_CLOSE
 } scan_kind_t;
 
-/** A logical line: continuations are part of it. Offsets are bytes. */
+/** A logical line: continuations are part of it. Offsets are bytes. Between
+ *  the tags of Macro and Perl sections tags are directives ("<If"). */
 typedef struct scan_line_t {
     scan_kind_t kind;
     int line;                 /**< first physical line, from 1 */
