@@ -1,0 +1,300 @@
+/*
+ * internal.h: what the files of configurator/ share.
+ *
+ *     configurator.c  probe, place; end a plan
+ *     host.c          the document's hosts as C sees them
+ *     match.c         httpd's own matching: address, port, name -> host
+ *     names.c         configurator_names
+ *     choose.c        configurator_choose
+ *     plan.c          what a plan holds: files, hosts, wishes, words
+ *     twin.c          the TLS twin of an http host
+ *     twin_rules.c    what may not be in the twin as it is in the original
+ *     tls.c           the certificate in a TLS host that is there
+ *     deploy.c        configurator_deploy: which of these, or a new host
+ *     enhance.c       configurator_enhance
+ *     modules.c, listen.c, settings.c
+ *                     what the whole server needs
+ *     expect.c        configurator_expect
+ *     scan.c, block.c, edits.c
+ *                     text.h: a file, of whose meaning they know nothing
+ *
+ * What a plan is made of, and who fills in what:
+ *
+ *     plan ── files    text + edits, one a real file, opened by plan_file
+ *       ├──── hosts    blocks of virtual hosts: original, its twin
+ *       ├──── wishes   modules, listeners, the stapling cache: noted by
+ *       │              deploy and enhance, granted by configurator_manage
+ *       ├──── changes  whole new files, links, directories
+ *       └──── words    steps, warnings, the text to paste
+ *
+ * A host's block is edited while the plan grows and joins the edits of its
+ * file when the plan is finished, so that calls see each other's edits.
+ */
+#ifndef ACME_CONFIGURATOR_INTERNAL_H
+#define ACME_CONFIGURATOR_INTERNAL_H
+
+#include <apr_hash.h>
+
+#include "configurator/configurator.h"
+#include "configurator/text.h"
+
+/* ---------------------------------------------------------------- hosts */
+
+/* A directive that the dump tells of. */
+typedef struct directive_t {
+    const char *name;           /* as its module spells it */
+    const char *args;           /* as httpd has them: variables expanded,
+                                   quotes kept */
+    const char *file;           /* "" where it is not known */
+    int line;                   /* last physical line; 0: not known */
+    const char *within;         /* "" directly in the host, else the
+                                   innermost section: "Location /x" */
+    int conditional;            /* 1: in an <If> */
+} directive_t;
+
+/* One of <VirtualHost ADDRESS...>. */
+typedef struct address_t {
+    const char *text;           /* as in the header, without port */
+    const char *address;        /* IP address, NULL: all of them */
+    int port;                   /* 0: every port */
+} address_t;
+
+/* A virtual host of the document, or the main server. */
+typedef struct host_t {
+    configurator_host_t index;  /* in "virtual_hosts"; CONFIGURATOR_MAIN */
+    const char *server_name;    /* nullable, lower case; no scheme or port */
+    const char *hostname;       /* nullable; what httpd compares with: a
+                                   nameless host has the main server's */
+    apr_array_header_t *aliases;    /* const char *, lower case, patterns
+                                       among them */
+    apr_array_header_t *addresses;  /* address_t; empty for the main server
+                                     */
+    apr_array_header_t *directives; /* directive_t, in order */
+    const char *file;           /* NULL: a macro's, or the command line's */
+    int line;                   /* header's last physical line */
+    const char *defined;        /* httpd's own text for the place */
+    int macro;
+    int ssl;
+    int certificate_file;       /* its own or inherited */
+    int stapling;               /* its own or inherited */
+} host_t;
+
+/* What is known of the configuration. */
+struct configurator_t {
+    const json_t *config;       /* the document; borrowed */
+    const configurator_options_t *options;
+    augeas_base_t *lens;
+    apr_array_header_t *hosts;  /* host_t, as "virtual_hosts" */
+    host_t *main;
+    apr_hash_t *by_name;        /* lower case name -> array of int: indices
+                                   of the hosts with exactly this name */
+    apr_array_header_t *wild;   /* of int: hosts with patterns */
+    apr_hash_t *domains;        /* lower case name -> json_t *: its member of
+                                   "domains" */
+    apr_hash_t *spots;          /* "ADDRESS PORT" -> spot_t *: match.c */
+    int http;                   /* port of plain http; 0: none arrives */
+    int https;                  /* port of TLS; 0: none arrives */
+    apr_pool_t *pool;
+};
+
+/* Read all hosts of c->config into c. */
+void host_read_all(configurator_t *c);
+
+/* The host of an index, CONFIGURATOR_MAIN too. */
+const host_t *host_at(const configurator_t *c, configurator_host_t index);
+
+/* "FILE:LINE", "the main server", or httpd's own words. */
+const char *host_place(const host_t *host, apr_pool_t *pool);
+
+/* 1 if it has this name: exact, by pattern if patterns; name in lower
+ * case. */
+int host_has_name(const host_t *host, const char *name, int patterns);
+
+/* 1 if one of its addresses has this port (or all ports). */
+int host_has_port(const host_t *host, int port);
+
+/* Index of its next directive of that name (any case) from from on; -1. */
+int host_directive(const host_t *host, const char *name, int from);
+
+/* An IP address as the dump has it: NULL for those that stand for all. */
+const char *address_plain(const char *address);
+
+/* The document's "server". */
+const json_t *server_of(const configurator_t *c);
+
+/* 1 if the module of that short name is loaded ("ssl"). */
+int server_has_module(const configurator_t *c, const char *name);
+
+/* The ACMEDomain that has a name; NULL. Of "domains". */
+const json_t *domain_of(const configurator_t *c, const char *name);
+
+/* ---------------------------------------------------------------- match */
+
+/* Hosts that httpd chooses from by name, once it knows where a connection
+ * arrived. Source: server/vhost.c, ap_fini_vhost_config. */
+typedef struct spot_t {
+    const char *address;        /* NULL: every address that has no own spot */
+    int port;                   /* 0: every port that has no own spot */
+    apr_array_header_t *hosts;  /* of int, in order of definition: the first
+                                   is the default host */
+} spot_t;
+
+/* Sort the hosts of c into spots. */
+void match_read(configurator_t *c);
+
+/* The spot in which a connection to that port finds a host because of one
+ * of its addresses; NULL if another spot comes first or the address has
+ * another port. */
+const spot_t *match_spot(const configurator_t *c, const address_t *address,
+                         int port);
+
+/* 1 if a listener of that port leads to the address's spot. */
+int match_arrives(const configurator_t *c, const char *address, int port);
+
+/* The spot that takes a connection to address (NULL: one that no host
+ * names) and port; NULL: the main server answers. */
+const spot_t *match_connection(const configurator_t *c, const char *address,
+                               int port);
+
+/* Who answers for name (lower case) there. @param pnamed  set: 1 if it has
+ * the name, 0 if it answers as the default host only */
+configurator_host_t match_host(const configurator_t *c, const spot_t *spot,
+                               const char *name, int *pnamed);
+
+/* Of int: all hosts that have the name (lower case), by pattern too, in
+ * order of definition. */
+apr_array_header_t *match_candidates(const configurator_t *c,
+                                     const char *name, apr_pool_t *pool);
+
+/* The host that answers for name (lower case) on that port, because it has
+ * the name, where host has its addresses: one that speaks TLS or has this
+ * very port. Whether anything listens there does not matter.
+ * @return CONFIGURATOR_NONE */
+configurator_host_t match_tls(const configurator_t *c, const host_t *host,
+                              const char *name, int port);
+
+/* ----------------------------------------------------------------- plan */
+
+/* A file that is edited. */
+typedef struct plan_file_t {
+    text_t *text;
+    edits_t *edits;
+    const char *real;           /* its path without links */
+    journal_step_t step;
+    int early;                  /* 1: needed before the certificate */
+    int bare_dir;               /* 1: stage its temporary in the parent */
+} plan_file_t;
+
+/* A virtual host that is edited, and its twin. */
+typedef struct plan_host_t {
+    const host_t *host;
+    plan_file_t *file;
+    int open;                   /* index of its header among text->lines */
+    block_t *block;
+    block_t *twin;              /* NULL until one is planned */
+    const char *wrap;           /* nullable: module whose <IfModule> goes
+                                   around the twin */
+    int ssl;                    /* 1: the plan has switched TLS on here */
+    int stapling;               /* 1 on, 0 off by the plan; -1: as it was */
+    int certificate;            /* the same for "certificate_file" */
+    apr_array_header_t *aliases;    /* const char *: ServerAliases that the
+                                       plan adds */
+} plan_host_t;
+
+/* A host that this plan makes: what httpd must tell of it afterwards. */
+typedef struct plan_new_t {
+    configurator_host_t of;     /* the http host before it; the main server:
+                                   it stands behind all others */
+    plan_host_t *source;        /* NULL for the main server's */
+    apr_array_header_t *lines;  /* of const char *: its text without
+                                   indentation; the main server's only */
+    const char *server_name;    /* nullable */
+    apr_array_header_t *aliases;    /* const char * */
+    apr_array_header_t *addresses;  /* address_t */
+    int stapling;
+    int certificate_file;
+} plan_new_t;
+
+/* A listener that is needed. */
+typedef struct plan_listen_t {
+    const char *address;        /* IP address; NULL: all */
+    int port;
+} plan_listen_t;
+
+struct configurator_plan_t {
+    configurator_t *c;
+    apr_pool_t *pool;
+    apr_array_header_t *files;  /* plan_file_t *, in order of opening */
+    apr_array_header_t *hosts;  /* plan_host_t * */
+    apr_array_header_t *twins;  /* plan_new_t * */
+    apr_array_header_t *domains;    /* array of const char *: names of each
+                                       ACMEDomain that is planned */
+    /* wishes, for configurator_manage */
+    apr_hash_t *modules;        /* short name -> what for, one phrase */
+    apr_array_header_t *listens;    /* plan_listen_t, each once */
+    int stapling_cache;         /* 1: SSLStaplingCache has to be there */
+    int acme;                   /* 1: mod_acme has to be loaded */
+    /* results */
+    apr_array_header_t *changes;    /* journal_change_t: whole files, links */
+    apr_array_header_t *early;      /* of int: 1 for those of changes that
+                                       are needed before the certificate */
+    apr_array_header_t *steps;      /* const char * */
+    apr_array_header_t *warnings;   /* const char *, each once */
+    const char *paste;
+};
+
+/* Open a file for edits, or find it among those open. Two paths to one real
+ * file are one. A later step of two wins, early stays. */
+apr_status_t plan_file(plan_file_t **pfile, configurator_plan_t *plan,
+                       const char *path, journal_step_t step,
+                       acme_err_t *err);
+
+/* A virtual host's block for edits. @return APR_ENOTIMPL if it may not be
+ * edited: macro, generated, cannot be read */
+apr_status_t plan_host(plan_host_t **phost, configurator_plan_t *plan,
+                       configurator_host_t index, acme_err_t *err);
+
+/* The same if it is open already; NULL. */
+plan_host_t *plan_host_find(const configurator_plan_t *plan,
+                            configurator_host_t index);
+
+/* Note that a module has to be loaded, by short name: "headers". */
+void plan_want_module(configurator_plan_t *plan, const char *name,
+                      const char *what_for);
+
+/* Note that httpd has to listen. @param address  nullable: all */
+void plan_want_listen(configurator_plan_t *plan, const char *address,
+                      int port);
+
+/* Add a whole new file, link or directory; copies nothing. */
+void plan_add(configurator_plan_t *plan, const journal_change_t *change,
+              int early);
+
+/* Add a sentence to the steps. */
+void plan_step(configurator_plan_t *plan, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Add a sentence to the warnings. */
+void plan_warn(configurator_plan_t *plan, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Refuse an edit. @param paste  nullable: the text to paste by hand; lives
+ * in the plan's pool. @return APR_ENOTIMPL */
+apr_status_t plan_refuse(configurator_plan_t *plan, const char *paste,
+                         acme_err_t *err, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* --------------------------------------------------------------- choose */
+
+/* The http hosts that answer for name (lower case), and all that were
+ * weighed. @return 1 if a question is open */
+int choose_hosts(configurator_choice_t *choice, const configurator_t *c,
+                 const char *name, apr_pool_t *pool);
+
+/* --------------------------------------------------------------- server */
+
+/* modules.c: is a file the output of a program that writes it anew?
+ * @param pwho  set where it is: who says so */
+int apache_is_generated(const text_t *text, const char **pwho);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * names: all names that are served by plain http.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "configurator/internal.h"
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const configurator_name_t *)a)->name,
+                  ((const configurator_name_t *)b)->name);
+}
+
+/* Look at one name. */
+static void name_add(apr_array_header_t *names, const configurator_t *c,
+                     const char *name, apr_pool_t *pool)
+{
+    configurator_choice_t choice;
+    configurator_name_t *new;
+    const host_t *tls;
+
+    choose_hosts(&choice, c, name, pool);
+    if (choice.hosts->nelts == 0) {
+        return;
+    }
+    new = apr_array_push(names);
+    new->name = name;
+    new->host = APR_ARRAY_IDX(choice.hosts, 0, configurator_host_t);
+    new->tls = c->https ? match_tls(c, host_at(c, new->host), name, c->https)
+                        : CONFIGURATOR_NONE;
+    if (new->tls == CONFIGURATOR_NONE) {
+        return;
+    }
+    tls = host_at(c, new->tls);
+    new->managed = tls->ssl && !tls->certificate_file
+                   && domain_of(c, name) != NULL;
+}
+
+apr_array_header_t *configurator_names(const configurator_t *c,
+                                       apr_pool_t *result_pool)
+{
+    apr_array_header_t *names = apr_array_make(result_pool, 16,
+                                               sizeof(configurator_name_t));
+    apr_pool_t *iterpool;
+    apr_hash_index_t *hi;
+
+    apr_pool_create(&iterpool, result_pool);
+    for (hi = apr_hash_first(result_pool, c->by_name); hi;
+         hi = apr_hash_next(hi)) {
+        const char *checked, *name = apr_hash_this_key(hi);
+        acme_err_t unfit = { 0 };
+
+        apr_pool_clear(iterpool);
+        if (base_name_check(&checked, name, 0, &unfit, iterpool)
+            == APR_SUCCESS) {
+            name_add(names, c, name, iterpool);
+        }
+    }
+    apr_pool_destroy(iterpool);
+    qsort(names->elts, names->nelts, names->elt_size, by_name);
+    return names;
+}
