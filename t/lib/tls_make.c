@@ -2,13 +2,14 @@
  * tls_make: thousands of certificates in a few seconds, for t/bench.
  *
  *   tls_make ROOT <<END
- *   NAME DIRECTORY
+ *   NAME[,NAME...] DIRECTORY
  *   ...
  *   END
  *
  * A root (written to the file ROOT) and an intermediate of it, then for each
- * NAME a P-256 key and a certificate: DIRECTORY/{cert,chain,fullchain,
- * key}.pem, as acmectl's store has them. The directories have to be there.
+ * line a P-256 key and a certificate for the names:
+ * DIRECTORY/{cert,chain,fullchain,key}.pem, as acmectl's store has them. The
+ * directories have to be there.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -37,13 +38,24 @@ static int extension_add(X509 *cert, X509V3_CTX *ctx, int nid,
     return ok;
 }
 
-static int extensions_add(X509 *cert, X509 *issuer, const char *name, int ca)
+/* "a,b" as "DNS:a,DNS:b". */
+static void san_write(char *san, size_t size, const char *names)
 {
-    char san[300];
+    int n = snprintf(san, size, "DNS:");
+
+    for (; *names && (size_t)n < size; names++) {
+        n += snprintf(san + n, size - n, *names == ',' ? "%c%s" : "%c",
+                      *names, "DNS:");
+    }
+}
+
+static int extensions_add(X509 *cert, X509 *issuer, const char *names, int ca)
+{
+    char san[4096];
     X509V3_CTX ctx;
 
     X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
-    snprintf(san, sizeof(san), "DNS:%s", name);
+    san_write(san, sizeof(san), names);
     return extension_add(cert, &ctx, NID_basic_constraints,
                          ca ? "critical,CA:TRUE" : "critical,CA:FALSE")
         && extension_add(cert, &ctx, NID_key_usage,
@@ -58,7 +70,7 @@ static int extensions_add(X509 *cert, X509 *issuer, const char *name, int ca)
 }
 
 /* @param issuer  whose it is; NULL: self-signed */
-static X509 *cert_make(const char *name, EVP_PKEY *key,
+static X509 *cert_make(const char *names, EVP_PKEY *key,
                        const authority_t *issuer, int ca)
 {
     X509 *cert = X509_new();
@@ -70,12 +82,13 @@ static X509 *cert_make(const char *name, EVP_PKEY *key,
         || !X509_set_version(cert, X509_VERSION_3)
         || !ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), serial >> 1)
         || !X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-               (const unsigned char *)name, -1, -1, 0)
+               (const unsigned char *)names, (int)strcspn(names, ","),
+               -1, 0)
         || !X509_set_issuer_name(cert, X509_get_subject_name(by))
         || !X509_gmtime_adj(X509_getm_notBefore(cert), -DAY)
         || !X509_gmtime_adj(X509_getm_notAfter(cert), 90 * DAY)
         || !X509_set_pubkey(cert, key)
-        || !extensions_add(cert, by, name, ca)
+        || !extensions_add(cert, by, names, ca)
         || !X509_sign(cert, issuer ? issuer->key : key, EVP_sha256())) {
         X509_free(cert);
         return NULL;
@@ -112,11 +125,11 @@ static int file_write(const char *dir, const char *file, X509 *first,
     return fclose(out) == 0 && ok;
 }
 
-static int leaf_write(const char *name, const char *dir,
+static int leaf_write(const char *names, const char *dir,
                       const authority_t *issuer)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *leaf = key ? cert_make(name, key, issuer, 0) : NULL;
+    X509 *leaf = key ? cert_make(names, key, issuer, 0) : NULL;
     int ok = leaf && file_write(dir, "cert.pem", leaf, NULL, NULL)
         && file_write(dir, "chain.pem", issuer->cert, NULL, NULL)
         && file_write(dir, "fullchain.pem", leaf, issuer->cert, NULL)
@@ -130,11 +143,11 @@ static int leaf_write(const char *name, const char *dir,
 /* One for each line of the input. @return 0: one could not be made */
 static int leaves_write(const authority_t *issuer)
 {
-    char name[256], dir[1024];
+    char names[2048], dir[1024];
 
-    while (scanf("%255s %1023s", name, dir) == 2) {
-        if (!leaf_write(name, dir, issuer)) {
-            fprintf(stderr, "tls_make: cannot make one for %s\n", name);
+    while (scanf("%2047s %1023s", names, dir) == 2) {
+        if (!leaf_write(names, dir, issuer)) {
+            fprintf(stderr, "tls_make: cannot make one for %s\n", names);
             return 0;
         }
     }

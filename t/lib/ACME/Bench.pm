@@ -68,8 +68,8 @@ sub cpu
 
 # ----------------------------------------------------------- certificates
 
-# Make certificates: ($rig, $root, name => directory, ...). The file $root
-# gets the root. Directories are made, too.
+# Make certificates: ($rig, $root, "name,name" => directory, ...). The file
+# $root gets the root. Directories are made, too.
 sub certificates
 {
     my ($rig, $root, @pairs) = @_;
@@ -86,10 +86,12 @@ sub certificates
 }
 
 # A store as acmectl keeps it, with generation 1 of a certificate for each
-# name; the file $root gets their root.
+# name, or list of names; the file $root gets their root.
 sub store
 {
-    my ($rig, $store, $root, @names) = @_;
+    my ($rig, $store, $root, @lists) = @_;
+    my @names = map { ref ? $_->[0] : $_ } @lists;
+    my %all = map { ref ? ($_->[0] => $_) : ($_ => [$_]) } @lists;
     my $json = JSON::PP->new->canonical;
     my %date = map { $_ => POSIX::strftime('%Y-%m-%dT00:00:00Z',
         gmtime(time + $_ * 86_400)) } -1, 89;
@@ -98,12 +100,14 @@ sub store
     $rig->write_file("$store/format", "acme-store 1\n", 0600);
     $rig->make_dir("$store/domains/$_", 0700) for @names;
     certificates($rig, $root,
-                 map { ($_ => "$store/domains/$_/00000001") } @names);
+                 map { (join(',', @{$all{$_}}) => "$store/domains/$_/00000001") }
+                 @names);
     for my $name (@names) {
         my $dir = "$store/domains/$name";
 
         $rig->write_file("$dir/00000001/meta.json", $json->encode({
-            schema => 'acme-certificate/1', name => $name, names => [$name],
+            schema => 'acme-certificate/1', name => $name,
+            names => $all{$name},
             key_type => 'P-256', ca => 'https://localhost:1/dir',
             issuer => 'Bench CA', serial => '01', sha256 => 'ab' x 32,
             not_before => $date{-1}, not_after => $date{89},

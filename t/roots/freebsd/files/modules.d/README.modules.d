@@ -1,0 +1,1 @@
+Configuration files for third party modules go here.
