@@ -123,6 +123,24 @@ apr_status_t crypto_cert_names(apr_array_header_t **pnames, int *pothers,
     return APR_SUCCESS;
 }
 
+/* ---------------------------------------------------------------- owner */
+
+static apr_status_t cert_free(void *baton)
+{
+    X509_free(baton);
+    return APR_SUCCESS;
+}
+
+crypto_cert_t *crypto_cert_own(X509 *x509, apr_pool_t *result_pool)
+{
+    crypto_cert_t *cert = apr_palloc(result_pool, sizeof(*cert));
+
+    cert->x509 = x509;
+    apr_pool_cleanup_register(result_pool, x509, cert_free,
+                              apr_pool_cleanup_null);
+    return cert;
+}
+
 /* ---------------------------------------------------------------- times */
 
 int crypto_time(apr_time_t *ptime, const ASN1_TIME *text)

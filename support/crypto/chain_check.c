@@ -153,19 +153,29 @@ static int cert_signs(const crypto_cert_t *issuer,
         && X509_verify(subject->x509, evp) == 1;
 }
 
-/* RFC 8555 9.1 (RFC 8446 4.4.2): each one certifies the one before it. */
-static apr_status_t check_order(const apr_array_header_t *certs,
-                                acme_err_t *err)
+int crypto_chain_ordered(const apr_array_header_t *certs, int *pat)
 {
     int i;
 
     for (i = 0; i + 1 < certs->nelts; i++) {
         if (!cert_signs(cert_at(certs, i + 1), cert_at(certs, i))) {
-            return crypto_fail(err, APR_EINVAL, "certificate %d of the chain "
-                               "is not issued by certificate %d: report it "
-                               "to the CA or choose another chain",
-                               i + 1, i + 2);
+            *pat = i;
+            return 0;
         }
+    }
+    return 1;
+}
+
+/* RFC 8555 9.1 (RFC 8446 4.4.2): each one certifies the one before it. */
+static apr_status_t check_order(const apr_array_header_t *certs,
+                                acme_err_t *err)
+{
+    int at;
+
+    if (!crypto_chain_ordered(certs, &at)) {
+        return crypto_fail(err, APR_EINVAL, "certificate %d of the chain is "
+                           "not issued by certificate %d: report it to the "
+                           "CA or choose another chain", at + 1, at + 2);
     }
     return APR_SUCCESS;
 }

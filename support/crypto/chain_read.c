@@ -136,12 +136,6 @@ static long block_decode(unsigned char **pder, const block_t *block,
     return total;
 }
 
-static apr_status_t cert_free(void *baton)
-{
-    X509_free(baton);
-    return APR_SUCCESS;
-}
-
 static apr_status_t block_cert(crypto_cert_t **pcert, const block_t *block,
                                int number, acme_err_t *err, apr_pool_t *pool)
 {
@@ -161,9 +155,7 @@ static apr_status_t block_cert(crypto_cert_t **pcert, const block_t *block,
                            "chain is no certificate: try again, then report "
                            "it to the CA", number);
     }
-    apr_pool_cleanup_register(pool, x509, cert_free, apr_pool_cleanup_null);
-    *pcert = apr_palloc(pool, sizeof(**pcert));
-    (*pcert)->x509 = x509;
+    *pcert = crypto_cert_own(x509, pool);
     return APR_SUCCESS;
 }
 

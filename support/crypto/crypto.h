@@ -236,4 +236,107 @@ apr_status_t crypto_ocsp_read(crypto_ocsp_t *pocsp, const void *der,
                               const apr_array_header_t *certs,
                               apr_time_t now, acme_err_t *err);
 
+/* ---------------------------------------------------------------- trust */
+
+/** Trust roots. Immutable; freed with their pool. */
+typedef struct crypto_trust_t crypto_trust_t;
+
+/** Largest file of trust roots read, bytes. */
+#define CRYPTO_ROOTS_MAX (4 * 1024 * 1024)
+
+/**
+ * The trust roots of the system and those of a PEM text, which may hold
+ * other text between the certificates.
+ *
+ * @param pem  NULL: the system's alone
+ * @return APR_EINVAL if pem holds no certificate or a broken one
+ */
+apr_status_t crypto_trust_make(crypto_trust_t **ptrust, const char *pem,
+                               apr_size_t len, acme_err_t *err,
+                               apr_pool_t *result_pool);
+
+/**
+ * Verify a chain as a client of a TLS server does, its names apart.
+ * Source: RFC 5280 6.1.
+ *
+ * @param certs  of crypto_cert_t *, as served, at least one
+ * @param now    µs UTC
+ * @return APR_SUCCESS: it leads to a trust root; APR_NOTFOUND with the
+ *         reason: links, signatures and times are right, but where it leads
+ *         is not known; APR_EINVAL with the reason: something is wrong
+ */
+apr_status_t crypto_trust_check(const crypto_trust_t *trust,
+                                const apr_array_header_t *certs,
+                                apr_time_t now, acme_err_t *err);
+
+/** 1 if a client that asks for name takes cert for name's: subjectAltName
+ *  alone, "*" as the whole first label alone. Source: RFC 9525 6.3. */
+int crypto_cert_covers(const crypto_cert_t *cert, const char *name);
+
+/** 1 if cert is signed by itself. */
+int crypto_cert_self_signed(const crypto_cert_t *cert);
+
+/* ------------------------------------------------------------------ tls */
+
+/** A TLS conversation with a server, which proves nothing about it: what it
+ *  shows is looked at afterwards. */
+typedef struct crypto_tls_t crypto_tls_t;
+
+/** How to begin one. Borrowed. */
+typedef struct crypto_tls_options_t {
+    const char *name;       /**< nullable: the server name sent (RFC 6066 3) */
+    const char *alpn;       /**< nullable: the one protocol offered
+                                 (RFC 7301) */
+    const char *key_type;   /**< nullable: "P-256", ...: whose certificate is
+                                 preferred where the server has several */
+    int old;                /**< 1: offer TLS 1.0 and 1.1 and nothing else */
+    apr_time_t until;       /**< of the handshake, mono clock, µs */
+} crypto_tls_options_t;
+
+/** What the server showed. */
+typedef struct crypto_tls_info_t {
+    const char *version;           /**< "TLSv1.3" */
+    int modern;                    /**< 1: TLS 1.2 or later */
+    const char *cipher;            /**< OpenSSL's name of it */
+    const char *alpn;              /**< nullable: the protocol chosen */
+    apr_array_header_t *certs;     /**< of crypto_cert_t *, as served, one at
+                                        least */
+    const unsigned char *staple;   /**< nullable: OCSP response, DER */
+    apr_size_t staple_len;         /**< CRYPTO_OCSP_MAX at most, bytes */
+} crypto_tls_info_t;
+
+/**
+ * Shake hands, whatever certificate the server shows, and ask for an OCSP
+ * response.
+ * Source: RFC 8446; RFC 6066 8.
+ *
+ * @param fd  connected, not blocking; borrowed until result_pool is cleared
+ * @return APR_TIMEUP; APR_EOF when the server closed; APR_ENOTIMPL if this
+ *         OpenSSL cannot offer what options say; APR_EGENERAL with OpenSSL's
+ *         reason
+ */
+apr_status_t crypto_tls_open(crypto_tls_t **ptls, int fd,
+                             const crypto_tls_options_t *options,
+                             acme_err_t *err, apr_pool_t *result_pool);
+
+/** What the server showed; lives as long as tls. */
+const crypto_tls_info_t *crypto_tls_info(const crypto_tls_t *tls);
+
+/** Send all of data. @return as crypto_tls_open */
+apr_status_t crypto_tls_write(crypto_tls_t *tls, const void *data,
+                              apr_size_t len, apr_time_t until,
+                              acme_err_t *err);
+
+/**
+ * Receive what there is, waiting for the first byte.
+ *
+ * @param plen  in: the size of buf; out: bytes received, at least one
+ * @return APR_EOF at the end; else as crypto_tls_open
+ */
+apr_status_t crypto_tls_read(crypto_tls_t *tls, char *buf, apr_size_t *plen,
+                             apr_time_t until, acme_err_t *err);
+
+/** Say good-bye, without waiting for an answer. */
+void crypto_tls_close(crypto_tls_t *tls);
+
 #endif

@@ -115,6 +115,13 @@ apr_status_t crypto_cert_names(apr_array_header_t **pnames, int *pothers,
 /** An ASN.1 time as µs UTC. @return 0 if it is malformed */
 int crypto_time(apr_time_t *ptime, const ASN1_TIME *text);
 
+/** A certificate of x509, one reference of which it takes. */
+crypto_cert_t *crypto_cert_own(X509 *x509, apr_pool_t *result_pool);
+
+/** 1 if each certificate but the first certifies the one before it; else
+ *  *pat is the first that is not certified. Source: RFC 8446 4.4.2. */
+int crypto_chain_ordered(const apr_array_header_t *certs, int *pat);
+
 /** The validity of cert, µs UTC. @return APR_EINVAL if it is malformed */
 apr_status_t crypto_cert_times(apr_time_t *pnot_before,
                                apr_time_t *pnot_after,
