@@ -44,10 +44,8 @@ apr_status_t acme_http01_start(server_rec *s, apr_pool_t *pconf)
     apr_status_t rv;
     int without;
 
-    if (state->domains->nelts == 0) {
-        live_parent_remove(path, pconf);
-        return APR_SUCCESS;
-    }
+    /* Also where there is no domain yet: who makes the first one can have
+     * its challenges answered before httpd knows of it. */
     rv = live_parent_open(&state->live, path,
                           acme_certificates_ids(0, pconf),
                           acme_certificates_ids(1, pconf), &error, pconf);
