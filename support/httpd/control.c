@@ -3,7 +3,7 @@
  *
  *      running? ──no──> APR_ENOENT
  *         │yes
- *      configuration test ──refused──> APR_EINVAL
+ *      configuration test, unless it was done ──refused──> APR_EINVAL
  *         │
  *      still the same parent? ──no──> APR_ENOENT
  *         │
@@ -261,7 +261,7 @@ apr_status_t httpd_graceful(const httpd_args_t *args, const char *pid_file,
     watch.baton = baton;
     rv = httpd_running(&watch.pid, pid_file, watch.binary, err,
                        scratch_pool);
-    if (rv == APR_SUCCESS) {
+    if (rv == APR_SUCCESS && !args->tested) {
         rv = httpd_configtest(args, err, scratch_pool);
     }
     if (rv == APR_SUCCESS) {

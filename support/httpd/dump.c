@@ -114,7 +114,7 @@ apr_status_t httpd_dump(const char **ptext, apr_size_t *plen,
     /* Without the module nobody knows the define, and all is said by
      * "Syntax OK" on stderr. */
     if (*text != '{') {
-        return base_err_set(err, APR_EINVAL, BASE_EXIT_HTTPD,
+        return base_err_set(err, APR_ENOTIMPL, BASE_EXIT_HTTPD,
                             "httpd's configuration does not load mod_acme; "
                             "add `LoadModule acme_module %s` to it",
                             args->module ? args->module : ACMECTL_MODULE);

@@ -20,6 +20,9 @@ typedef struct httpd_args_t {
     const char *module;              /**< nullable: path of mod_acme.so, for
                                           a configuration that does not
                                           load it (-C LoadModule …) */
+    int tested;                      /**< httpd_graceful: 1: this very
+                                          configuration was tested just
+                                          now */
 } httpd_args_t;
 
 /** What a program printed and how it ended. */
@@ -51,8 +54,9 @@ apr_status_t httpd_exec(httpd_output_t *output, const char *const *argv,
  *
  * @param ptext  JSON text, not yet checked
  * @return APR_SUCCESS; APR_EINVAL with exit BASE_EXIT_HTTPD and httpd's
- *         own first complaint when it refuses the configuration, or when
- *         the configuration does not load mod_acme (the sentence says how)
+ *         own first complaint when it refuses the configuration;
+ *         APR_ENOTIMPL with the same exit when the configuration does not
+ *         load mod_acme (the sentence says how)
  */
 apr_status_t httpd_dump(const char **ptext, apr_size_t *plen,
                         const httpd_args_t *args, acme_err_t *err,

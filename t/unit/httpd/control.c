@@ -211,6 +211,22 @@ START_TEST(refused_configuration)
 }
 END_TEST
 
+/* Who has tested it just now need not pay for that again. */
+START_TEST(tested_configuration)
+{
+    const char *dir = rig_dir(pool);
+    httpd_args_t args;
+
+    rig_httpd_start(dir, "restart", pool);
+    args = httpd_in(dir);
+    args.tested = 1;
+    rig_file(dir, "complaint", "AH00526: Syntax error on line 1 of x:\nno",
+             pool);
+    unit_ok(httpd_graceful(&args, rig_path(dir, "pid", pool), NULL, NULL,
+                           30 * SECOND, &err, pool));
+}
+END_TEST
+
 /* A stopped server is not started and its configuration is not even
  * tested. */
 START_TEST(not_running)
@@ -358,7 +374,7 @@ START_TEST(real_httpd)
 
     args.config = private_config(dir, "", port);
     unit_ok(httpd_configtest(&args, &err, pool));
-    unit_fails(httpd_dump(&text, &len, &args, &err, pool), APR_EINVAL,
+    unit_fails(httpd_dump(&text, &len, &args, &err, pool), APR_ENOTIMPL,
                "does not load mod_acme");
     base_err_clear(&err);
     unit_fails(httpd_graceful(&args, pid_file, NULL, NULL, SECOND, &err,
@@ -395,6 +411,7 @@ Suite *control_suite(void)
     tcase_add_loop_test(tc, no_sign, 0, 3);
     tcase_add_loop_test(tc, parent_dies, 0, 2);
     tcase_add_test(tc, refused_configuration);
+    tcase_add_test(tc, tested_configuration);
     tcase_add_test(tc, not_running);
     tcase_add_test(tc, not_our_process);
     tcase_add_test(tc, through_apachectl);

@@ -56,13 +56,13 @@ START_TEST(not_loaded)
 {
     httpd_args_t args = httpd("echo 'Syntax OK' >&2");
 
-    unit_fails(httpd_dump(&text, &len, &args, &err, pool), APR_EINVAL,
+    unit_fails(httpd_dump(&text, &len, &args, &err, pool), APR_ENOTIMPL,
                "httpd's configuration does not load mod_acme; add "
                "`LoadModule acme_module " ACMECTL_MODULE "` to it");
     ck_assert_int_eq(err.exit, BASE_EXIT_HTTPD);
     base_err_clear(&err);
     args = httpd("echo; echo '  Syntax OK'");
-    unit_fails(httpd_dump(&text, &len, &args, &err, pool), APR_EINVAL,
+    unit_fails(httpd_dump(&text, &len, &args, &err, pool), APR_ENOTIMPL,
                "does not load mod_acme");
 }
 END_TEST
