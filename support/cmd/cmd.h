@@ -31,6 +31,15 @@ typedef struct cmd_options_t {
     int plan;               /**< --plan */
     int merge;              /**< --merge */
     int keep;               /**< --keep */
+    apr_array_header_t *vhosts;  /**< --vhost NAME=FILE:LINE, of const char * */
+    int redirect;           /**< --redirect */
+    int no_redirect;        /**< --no-redirect */
+    int agree_tos;          /**< --agree-tos */
+    const char *ca;         /**< --ca URL|NAME */
+    const char *ca_certificate;  /**< --ca-certificate FILE */
+    const char *contact;    /**< --contact MAILTO|none */
+    int static_files;       /**< --static-files */
+    int allow_partial;      /**< --allow-partial */
 } cmd_options_t;
 
 /** Files that this run has put back and that httpd has not heard of. */
@@ -54,6 +63,13 @@ typedef struct cmd_t {
     display_options_t display_options;
     int exit_changed;               /**< --exit-changed */
     int resident;                   /**< 1: nobody reads the result */
+    const char *module;             /**< mod_acme.so, for a configuration
+                                         that does not load it … */
+    int brings_module;              /**< … 1: this verb may bring it */
+    int activates;                  /**< 1: the verb itself restarts httpd
+                                         after orders */
+    apr_array_header_t *held;       /**< of cmd_subject_t: what is served
+                                         after that; nullable */
     const char *log_target;         /**< --log */
     base_log_level_t log_level;     /**< --log-level, -v */
 

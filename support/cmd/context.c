@@ -20,33 +20,57 @@ static const char *server_string(const cmd_t *cmd, const char *member)
         json_object_get(cmd->config, "server"), member));
 }
 
+apr_status_t cmd_config_parse(cmd_t *cmd, json_t **pconfig, const char *text,
+                              apr_size_t len)
+{
+    static const char what[] = "the document of httpd -t -D DUMP_ACME";
+    json_t *config;
+    apr_status_t rv;
+
+    rv = base_json_parse(&config, text, len, CONFIG_MAX, what, &cmd->err,
+                         cmd->pool);
+    if (rv == APR_SUCCESS) {
+        rv = schema_check(schema_find(cmd->schemas, "state/config-dump"),
+                          config, what, &cmd->err);
+    }
+    if (rv == APR_SUCCESS) {
+        *pconfig = config;
+    }
+    return rv;
+}
+
+/** Ask httpd, with mod_acme brought along where the verb may do so. */
+static apr_status_t ask_httpd(cmd_t *cmd, const char **ptext,
+                              apr_size_t *plen)
+{
+    apr_status_t rv = httpd_dump(ptext, plen, &cmd->httpd, &cmd->err,
+                                 cmd->pool);
+
+    if (rv == APR_ENOTIMPL && cmd->brings_module) {
+        base_err_clear(&cmd->err);
+        cmd->httpd.module = cmd->module;
+        rv = httpd_dump(ptext, plen, &cmd->httpd, &cmd->err, cmd->pool);
+    }
+    return rv;
+}
+
 apr_status_t cmd_read_config(cmd_t *cmd)
 {
-    const schema_t *schema = schema_find(cmd->schemas, "state/config-dump");
     const char *text;
-    json_t *config;
     apr_size_t len;
-    apr_status_t rv;
 
     if (cmd->config) {
         return APR_SUCCESS;
     }
-    rv = httpd_dump(&text, &len, &cmd->httpd, &cmd->err, cmd->pool);
-    if (rv == APR_SUCCESS) {
-        rv = base_json_parse(&config, text, len, CONFIG_MAX,
-                             "the document of httpd -t -D DUMP_ACME",
-                             &cmd->err, cmd->pool);
+    if (ask_httpd(cmd, &text, &len) != APR_SUCCESS
+        || cmd_config_parse(cmd, &cmd->config, text, len) != APR_SUCCESS) {
+        return cmd->err.status;
     }
-    if (rv == APR_SUCCESS) {
-        rv = schema_check(schema, config,
-                          "the document of httpd -t -D DUMP_ACME",
-                          &cmd->err);
-    }
-    if (rv == APR_SUCCESS) {
-        cmd->config = config;
-        cmd->httpd.server = server_string(cmd, "binary");
-    }
-    return rv;
+    /* It is in this document: but does the configuration load it itself? */
+    json_object_set_new(json_object_get(cmd->config, "modules"), "acme",
+                        json_boolean(!cmd->httpd.module));
+    cmd->httpd.server = server_string(cmd, "binary");
+    return APR_SUCCESS;
 }
 
 apr_status_t cmd_open_store(cmd_t *cmd, int create)

@@ -29,8 +29,13 @@ apr_status_t cmd_parse(cmd_t *cmd, const cmd_verb_t **pverb, int argc,
 /** How long a graceful restart may take. */
 #define CMD_GRACEFUL_DEADLINE apr_time_from_sec(120)
 
-/** Read httpd's configuration into cmd->config (once). */
+/** Read httpd's configuration into cmd->config (once). "acme" of its modules
+ *  is false where mod_acme was brought along (cmd->brings_module). */
 apr_status_t cmd_read_config(cmd_t *cmd);
+
+/** Take a document of DUMP_ACME that passes its schema. */
+apr_status_t cmd_config_parse(cmd_t *cmd, json_t **pconfig, const char *text,
+                              apr_size_t len);
 
 /** Open the store, --store's or the configuration's; with create made where
  *  it is missing, and locked. */
@@ -109,6 +114,9 @@ int cmd_journal_interrupted(cmd_t *cmd, journal_t **pjournal);
  *  a note. The configuration has to be read (again) afterwards.
  *  @return 1 if something was undone */
 int cmd_journal_settle(cmd_t *cmd, journal_t *journal);
+
+/** What this run has changed is what httpd has loaded: the mark goes. */
+void cmd_undone_none(cmd_t *cmd);
 
 /** cmd_read_config, but a refusal met while the store was looked for is
  *  httpd's answer. */
@@ -439,6 +447,9 @@ typedef struct cmd_order_t {
 /** Order certificates (of cmd_order_t), add their "results", activate what
  *  was issued, set cmd->exit. */
 void cmd_orders_run(cmd_t *cmd, apr_array_header_t *orders, json_t *ledger);
+
+/** httpd was restarted, and serves what cmd->held waited for: tell it. */
+void cmd_orders_activated(cmd_t *cmd);
 
 /** Order what of certificates (of cmd_certificate_t *) is due, or all of
  *  them with --force; the rest is added as "skipped". */

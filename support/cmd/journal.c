@@ -273,6 +273,16 @@ apr_status_t cmd_undone_reload(cmd_t *cmd, acme_err_t *err)
     return APR_SUCCESS;
 }
 
+void cmd_undone_none(cmd_t *cmd)
+{
+    acme_err_t ignored = { 0 };
+
+    if (cmd->undone.marked) {
+        store_reload_done(cmd->journal_store, &ignored, cmd->pool);
+        memset(&cmd->undone, 0, sizeof(cmd->undone));
+    }
+}
+
 /* ---------------------------------------------------------------- recover */
 
 static void tell_recovered(cmd_t *cmd, const journal_undo_t *undo)

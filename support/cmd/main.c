@@ -1,6 +1,7 @@
 /*
  * main.c: from argv to exit status.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,6 +26,14 @@ static const char *default_httpd(apr_pool_t *pool)
     return access(ctl, X_OK) == 0 ? ctl : ACMECTL_HTTPD;
 }
 
+/** mod_acme as it was installed; ACME_MODULE names one that was not. */
+static const char *default_module(void)
+{
+    const char *named = getenv("ACME_MODULE");
+
+    return named && *named == '/' ? named : ACMECTL_MODULE;
+}
+
 static cmd_t *make_cmd(apr_pool_t *pool)
 {
     cmd_t *cmd = apr_pcalloc(pool, sizeof(*cmd));
@@ -32,9 +41,11 @@ static cmd_t *make_cmd(apr_pool_t *pool)
     cmd->pool = pool;
     cmd->args = apr_array_make(pool, 8, sizeof(const char *));
     cmd->defines = apr_array_make(pool, 4, sizeof(const char *));
+    cmd->options.vhosts = apr_array_make(pool, 4, sizeof(const char *));
     cmd->httpd.binary = default_httpd(pool);
     cmd->httpd.defines = cmd->defines;
     cmd->default_store = ACMECTL_STORE_DIR;
+    cmd->module = default_module();
     cmd->log_target = "stderr";
     cmd->log_level = BASE_LOG_WARN;
     cmd->display_options.in = stdin;

@@ -350,24 +350,39 @@ static void run_plan(run_t *run)
     }
 }
 
-/** Tell of what httpd serves since it was restarted. */
-static void tell_activated(const run_t *run)
+/** What httpd serves once it is restarted waits for that. */
+static void hold(const run_t *run)
 {
+    cmd_t *cmd = run->cmd;
     int i;
 
+    if (!cmd->held) {
+        cmd->held = apr_array_make(cmd->pool, 8, sizeof(cmd_subject_t));
+    }
     for (i = 0; i < run->plan->jobs->nelts; i++) {
         const keeper_outcome_t *outcome = keeper_outcome(run->keeper, i);
 
         if (outcome->result.err.status == APR_SUCCESS && !outcome->live
-            && is_served(run->cmd, event_of(run, i).certificate)) {
-            tell(run, NOTIFY_INSTALLED, i, NULL);
+            && is_served(cmd, event_of(run, i).certificate)) {
+            APR_ARRAY_PUSH(cmd->held, cmd_subject_t) = event_of(run, i);
         }
     }
 }
 
+void cmd_orders_activated(cmd_t *cmd)
+{
+    int i;
+
+    for (i = 0; cmd->held && i < cmd->held->nelts; i++) {
+        cmd_notify(cmd, NOTIFY_INSTALLED,
+                   &APR_ARRAY_IDX(cmd->held, i, cmd_subject_t), NULL);
+    }
+    cmd->held = NULL;
+}
+
 /** Serve what is new. The httpd that runs does already, but for what its
  *  configuration did not have when it started: for that one graceful
- *  restart, for the whole run. */
+ *  restart, for the whole run; by the verb itself where it says so. */
 static void activate(run_t *run)
 {
     cmd_t *cmd = run->cmd;
@@ -381,13 +396,17 @@ static void activate(run_t *run)
     if (!run->waiting) {
         return;
     }
+    hold(run);
+    if (cmd->activates) {
+        return;
+    }
     display_progress(cmd->display, "httpd", "restarting gracefully");
     if (cmd_activate(cmd) != APR_SUCCESS) {
         base_err_wrap(&cmd->err, "the new certificates are in the store, "
                       "but httpd does not serve them yet");
         return;
     }
-    tell_activated(run);
+    cmd_orders_activated(cmd);
 }
 
 void cmd_orders_run(cmd_t *cmd, apr_array_header_t *orders, json_t *ledger)

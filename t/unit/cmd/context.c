@@ -153,6 +153,49 @@ START_TEST(ledgers_are_checked)
 }
 END_TEST
 
+/* ------------------------------------------------------------------- httpd */
+
+/** An httpd whose configuration does not load mod_acme. */
+static void bare_httpd(void)
+{
+    const char *script = apr_pstrcat(pool, dir, "/httpd", NULL);
+    const char *document = apr_pstrcat(pool, dir, "/document", NULL);
+
+    configure("", "");
+    write_file(document, base_json_text(cmd->config, pool));
+    write_file(script, apr_psprintf(pool, "#!/bin/sh\ncase \"$*\" in\n"
+        "*'-C LoadModule acme_module \"/m.so\"'*) exec cat '%s';;\n"
+        "*) echo Syntax OK >&2;;\nesac\n", document));
+    ck_assert_int_eq(chmod(script, 0700), 0);
+    cmd->httpd.binary = script;
+    cmd->module = "/m.so";
+    cmd->config = NULL;
+}
+
+/* A verb that may bring mod_acme along reads the configuration with it, and
+ * can see that it was not there. */
+START_TEST(the_module_is_brought)
+{
+    bare_httpd();
+    cmd->brings_module = 1;
+    unit_ok(cmd_read_config(cmd));
+    ck_assert(json_is_false(json_object_get(
+        json_object_get(cmd->config, "modules"), "acme")));
+    ck_assert_str_eq(cmd->httpd.module, "/m.so");
+}
+END_TEST
+
+/* Other verbs say what is missing. */
+START_TEST(the_module_is_missed)
+{
+    bare_httpd();
+    ck_assert_int_eq(cmd_read_config(cmd), APR_ENOTIMPL);
+    ck_assert_int_eq(cmd->err.exit, BASE_EXIT_HTTPD);
+    ck_assert_ptr_null(cmd->config);
+    ck_assert_ptr_null(cmd->httpd.module);
+}
+END_TEST
+
 /* -------------------------------------------------------------- whole runs */
 
 /* What a run of these words prints on a descriptor, and how it exits. */
@@ -241,6 +284,8 @@ Suite *context_suite(void)
     tcase_add_test(tc, stores_are_chosen);
     tcase_add_test(tc, stores_have_one_writer);
     tcase_add_test(tc, ledgers_are_checked);
+    tcase_add_test(tc, the_module_is_brought);
+    tcase_add_test(tc, the_module_is_missed);
     tc = desk_case(suite, "runs", store_setup);
     tcase_add_test(tc, usage_errors_are_said);
     tcase_add_test(tc, usage_errors_are_json);
