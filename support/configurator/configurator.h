@@ -197,7 +197,7 @@ apr_status_t configurator_settings(configurator_plan_t *plan, int *presult,
  * for.
  *
  * @return APR_SUCCESS; APR_ENOENT if a module's file is not installed (the
- *         sentence names the package); APR_EADDRINUSE if another program
+ *         sentence names the package); EADDRINUSE if another program
  *         holds the port (named where it can be seen)
  */
 apr_status_t configurator_manage(configurator_plan_t *plan, int *presult,

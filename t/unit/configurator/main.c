@@ -1,12 +1,17 @@
 /* The tests of support/configurator. */
 #include "unit.h"
 
+Suite *generated_suite(void);
+Suite *layout_suite(void);
+Suite *ports_suite(void);
 Suite *scan_suite(void);
+Suite *walk_suite(void);
 
 int main(void)
 {
     Suite *suites[] = {
-        scan_suite(), NULL
+        scan_suite(), generated_suite(), walk_suite(), layout_suite(),
+        ports_suite(), NULL
     };
 
     return unit_run(suites);

@@ -1,0 +1,181 @@
+/*
+ * server.h: what the files of this room know of the server as a whole: its
+ * files in the order in which httpd reads them, how its system loads a
+ * module, its ports, and files that somebody else writes. Inside this room
+ * only.
+ */
+#ifndef ACME_CONFIGURATOR_SERVER_H
+#define ACME_CONFIGURATOR_SERVER_H
+
+#include <apr_hash.h>
+
+#include "configurator/text.h"
+
+/* ------------------------------------------------------------ generated */
+
+/**
+ * Is this the work of a panel or a program that will write it anew?
+ * Source: ours.
+ *
+ * @param pwho  set to who it is: "cPanel", "another program"; else NULL
+ */
+int apache_is_generated(const text_t *text, const char **pwho);
+
+/* ----------------------------------------------------------------- walk */
+
+/** A line of some file, and the Include that led to the file. */
+typedef struct walk_line_t {
+    const text_t *text;
+    int line;                       /**< index into text->lines */
+    const char *name;               /**< of the directive; of one that is
+                                         commented out, too */
+    apr_array_header_t *words;      /**< const char *: its arguments */
+    int commented;                  /**< 1: "#LoadModule ..." */
+    const struct walk_line_t *via;  /**< NULL: the main file */
+} walk_line_t;
+
+/** What to walk over. Borrowed. */
+typedef struct walk_options_t {
+    const char *config;             /**< the main file */
+    const char *root;               /**< ServerRoot, absolute */
+    const apr_array_header_t *defines;  /**< const char *: -D; nullable */
+    const json_t *modules;          /**< of DUMP_ACME: name: bool */
+} walk_options_t;
+
+/** The files of a configuration as text. */
+typedef struct walk_t {
+    walk_options_t options;
+    apr_array_header_t *lines;      /**< walk_line_t *: Include, LoadModule,
+                                         Listen, SSLSessionCache; in httpd's
+                                         order */
+    const text_t *main;
+    apr_hash_t *defines;            /**< name: value, "" without one */
+    int files;                      /**< read so far */
+    apr_pool_t *pool;
+} walk_t;
+
+/**
+ * Read the files of a configuration: the main one, and what is included,
+ * whatever conditions stand around it. What cannot be read is left out:
+ * httpd has read it all just before, and its dump is the truth; this is
+ * for lines that the dump cannot have.
+ * Source: httpd's server/config.c; ours.
+ *
+ * @return the error of reading the main file
+ */
+apr_status_t walk_run(walk_t **pwalk, const walk_options_t *options,
+                      acme_err_t *err, apr_pool_t *result_pool);
+
+/**
+ * Does httpd read this line?
+ *
+ * @param loaded  nullable; const char *: short names of modules that are to
+ *                be loaded besides those that are
+ * @return 1, 0, or -1: it cannot be told
+ */
+int walk_is_live(const walk_t *walk, const walk_line_t *line,
+                 const apr_array_header_t *loaded);
+
+/** The pattern of an Include line, absolute; NULL if a variable is not
+ *  known. */
+const char *walk_pattern(const walk_t *walk, const walk_line_t *line,
+                         apr_pool_t *pool);
+
+/** A path as httpd takes it: below ServerRoot if it is relative. */
+const char *walk_path(const walk_t *walk, const char *path,
+                      apr_pool_t *pool);
+
+/* --------------------------------------------------------------- layout */
+
+typedef enum layout_kind_t {
+    LAYOUT_LINKS,       /**< Debian's: mods-available/, mods-enabled/ */
+    LAYOUT_DIRECTORY,   /**< a directory of snippets that load modules:
+                             conf.modules.d/, modules.d/ */
+    LAYOUT_MAIN         /**< LoadModule lines in the main file */
+} layout_kind_t;
+
+/** How this system loads modules. */
+typedef struct layout_t {
+    layout_kind_t kind;
+    const char *available;      /**< LINKS: the directories, absolute */
+    const char *enabled;
+    const char *snippet;        /**< DIRECTORY: the file for ours, which may
+                                     be there already */
+} layout_t;
+
+/** Find out. Source: Debian's, Fedora's and FreeBSD's packages; ours. */
+layout_t *layout_find(const walk_t *walk, apr_pool_t *result_pool);
+
+/** A link to be made. */
+typedef struct layout_link_t {
+    const char *path;
+    const char *target;
+} layout_link_t;
+
+/** Modules to be enabled by links. */
+typedef struct layout_links_t {
+    const layout_t *layout;
+    const char *root;               /**< ServerRoot */
+    apr_array_header_t *links;      /**< of layout_link_t, in order */
+    apr_array_header_t *modules;    /**< const char *: enabled by them, or
+                                         before */
+} layout_links_t;
+
+/**
+ * Add the links that enable a module, those of the modules that it depends
+ * on before its own. What is enabled already adds none.
+ * Source: Debian's a2enmod.
+ *
+ * @return APR_SUCCESS; APR_ENOENT if it, or its file, is not installed;
+ *         APR_EGENERAL for a conflict, or what stands in a link's place
+ */
+apr_status_t layout_enable(layout_links_t *links, const char *module,
+                           acme_err_t *err, apr_pool_t *result_pool);
+
+/** The line that loads a module, or may; with commented, one that would if
+ *  its mark were taken away. NULL: none. */
+const walk_line_t *layout_line(const walk_t *walk, const char *module,
+                               int commented);
+
+/** Where a LoadModule line goes in the main file: before the line of that
+ *  index; -1: at its end. */
+int layout_place(const walk_t *walk);
+
+/** The path of a module's file as the LoadModule lines around write it:
+ *  relative to ServerRoot where they do so. */
+const char *layout_spelling(const walk_t *walk, const char *file,
+                            apr_pool_t *pool);
+
+/**
+ * Say that a module's file is not there, with the package that usually has
+ * it.
+ *
+ * @param os_release  "/etc/os-release"
+ * @return APR_ENOENT
+ */
+apr_status_t layout_missing(const char *module, const char *file,
+                            const char *os_release, acme_err_t *err,
+                            apr_pool_t *scratch_pool);
+
+#define LAYOUT_OS_RELEASE "/etc/os-release"
+
+/* ---------------------------------------------------------------- ports */
+
+/**
+ * Try whether a port can be listened on, as httpd would do it.
+ * Source: httpd's server/listen.c; proc(5).
+ *
+ * @param address  IP address; 0.0.0.0 and :: are all
+ * @param own      httpd's own process, which may hold it; 0: not running
+ * @return APR_SUCCESS; EADDRINUSE, with the holder where it can be
+ *         seen; APR_EACCES; APR_EINVAL if the address is none of this
+ *         machine
+ */
+apr_status_t port_try(const char *address, int port, pid_t own,
+                      acme_err_t *err, apr_pool_t *scratch_pool);
+
+/** 1 if who listens on listener answers at address, too (same port).
+ *  @param mapped  1: :: takes IPv4 as well */
+int port_covers(const char *listener, const char *address, int mapped);
+
+#endif
