@@ -39,25 +39,39 @@ static void name_add(apr_array_header_t *names, const configurator_t *c,
                    && domain_of(c, name) != NULL;
 }
 
+/* The same, if a CA would certify it. */
+static void name_consider(apr_array_header_t *names, const configurator_t *c,
+                          const char *name, apr_pool_t *result_pool,
+                          apr_pool_t *scratch_pool)
+{
+    acme_err_t unfit = { 0 };
+    const char *checked;
+
+    if (base_name_check(&checked, name, 0, &unfit, scratch_pool)
+        == APR_SUCCESS) {
+        name_add(names, c, name, result_pool);
+    }
+}
+
 apr_array_header_t *configurator_names(const configurator_t *c,
                                        apr_pool_t *result_pool)
 {
     apr_array_header_t *names = apr_array_make(result_pool, 16,
                                                sizeof(configurator_name_t));
+    const char *main_name = c->main->hostname;
     apr_pool_t *iterpool;
     apr_hash_index_t *hi;
 
     apr_pool_create(&iterpool, result_pool);
     for (hi = apr_hash_first(result_pool, c->by_name); hi;
          hi = apr_hash_next(hi)) {
-        const char *checked, *name = apr_hash_this_key(hi);
-        acme_err_t unfit = { 0 };
-
         apr_pool_clear(iterpool);
-        if (base_name_check(&checked, name, 0, &unfit, iterpool)
-            == APR_SUCCESS) {
-            name_add(names, c, name, iterpool);
-        }
+        name_consider(names, c, apr_hash_this_key(hi), result_pool, iterpool);
+    }
+    /* the main server's own, where no virtual host has it as well */
+    if (main_name
+        && !apr_hash_get(c->by_name, main_name, APR_HASH_KEY_STRING)) {
+        name_consider(names, c, main_name, result_pool, iterpool);
     }
     apr_pool_destroy(iterpool);
     qsort(names->elts, names->nelts, names->elt_size, by_name);

@@ -97,7 +97,8 @@ sub names
     my (%names, %secure);
 
     for my $host (@{$document->{virtual_hosts}}) {
-        my @names = map { lc } grep { defined } $host->{server_name},
+        my @names = map { lc } grep { defined }
+            $host->{server_name} // $document->{server}{main}{server_name},
             @{$host->{aliases}};
         $secure{$_} = 1 for $host->{ssl} ? @names : ();
         $names{$_} = 1 for _on_port($host, $port) ? @names : ();

@@ -30,12 +30,13 @@ sub names
     return sort map { m{([^/]+)/expect\.json$} } glob "$ROOTS/*/expect.json";
 }
 
-# Options: ports (http, https, alt, alts), cert, key (PEM files), store.
+# Options: ports (http, https, alt, alts), cert, key (PEM files), store, as
+# (the name of its directory, where a tree is made more than once).
 sub new
 {
     my ($class, $rig, $name, %opt) = @_;
     my $self = bless { %{_expect($name)}, name => $name, rig => $rig,
-        dir => $rig->path('roots', $name),
+        dir => $rig->path('roots', $opt{as} // $name),
         binary => $ENV{HTTPD} || ACME::Rig::Httpd::apxs('SBINDIR') . '/'
             . ACME::Rig::Httpd::apxs('PROGNAME'),
     }, $class;
@@ -199,7 +200,7 @@ sub env
     return { APACHE_RUN_DIR => $fill->{RUN}, APACHE_LOG_DIR => $fill->{LOGS},
         APACHE_PID_FILE => "$fill->{RUN}/httpd.pid",
         APACHE_RUN_USER => $fill->{USER}, APACHE_RUN_GROUP => $fill->{GROUP},
-        ACMECTL => ACME::Rig::acmectl_path() };
+        ACMECTL => ACME::Rig::acmectl_path(), ACME_MODULE => $fill->{ACME} };
 }
 
 sub httpd
@@ -210,13 +211,21 @@ sub httpd
         $self->config, @{$self->{args}}, @args], env => $self->env);
 }
 
+# acmectl's global options for this tree.
+sub acmectl_options
+{
+    my ($self) = @_;
+
+    return ('--httpd', $self->{binary}, '-d', $self->{tree}, '-f',
+            $self->config, @{$self->{args}});
+}
+
 sub acmectl
 {
     my ($self, @args) = @_;
     my $opt = ref $args[-1] eq 'HASH' ? pop @args : {};
 
-    return $self->{rig}->acmectl(['--httpd', $self->{binary}, '-d',
-        $self->{tree}, '-f', $self->config, @{$self->{args}}, @args], %$opt,
+    return $self->{rig}->acmectl([$self->acmectl_options, @args], %$opt,
         env => { %{$self->env}, %{$opt->{env} // {}} });
 }
 
