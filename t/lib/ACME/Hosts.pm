@@ -123,8 +123,7 @@ sub serving
                   @{$document->{virtual_hosts}}) {
         next if !_has($host, $name);
         for my $key (grep { !$found{$_}++ } map { _key($_) }
-                     grep { !$_->{port} || $_->{port} == $port }
-                     @{$host->{addresses}}) {
+                     _on_port($host, $port)) {
             push @places, "$host->{file}:$host->{line}";
         }
     }
@@ -132,11 +131,13 @@ sub serving
     return join ' ', grep { !$seen{$_}++ } @places;
 }
 
+# An address for every port is not counted: no tree has a host that answers
+# only there.
 sub _on_port
 {
     my ($host, $port) = @_;
 
-    return grep { !$_->{port} || $_->{port} == $port } @{$host->{addresses}};
+    return grep { $_->{port} == $port } @{$host->{addresses}};
 }
 
 sub _has
