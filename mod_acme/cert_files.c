@@ -20,6 +20,7 @@
 #include "mod_acme.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -349,17 +350,53 @@ static files_t *domain_files(const acme_domain_t *domain, server_rec *s)
 
 /* ---------------------------------------------------------- the stand-in */
 
+static apr_status_t file_remove(void *path)
+{
+    (void)unlink(path);
+    return APR_SUCCESS;
+}
+
+static apr_status_t directory_remove(void *path)
+{
+    (void)rmdir(path);
+    return APR_SUCCESS;
+}
+
+/* Where it is to lie, in p: in a start check in a directory of its own that
+ * goes with p, so that no trace is left; NULL if that cannot be made. */
+static const char *standin_place(apr_pool_t *p)
+{
+    const char *temp;
+    char *dir, *path;
+
+    if (!acme_start_check()) {
+        return ap_runtime_dir_relative(p, STANDIN_NAME);
+    }
+    if (apr_temp_dir_get(&temp, p) != APR_SUCCESS) {
+        return NULL;
+    }
+    dir = apr_pstrcat(p, temp, "/acme-start-check.XXXXXX", NULL);
+    if (!mkdtemp(dir)) {
+        return NULL;
+    }
+    path = apr_pstrcat(p, dir, "/" STANDIN_NAME, NULL);
+    apr_pool_cleanup_register(p, dir, directory_remove,
+                              apr_pool_cleanup_null);
+    apr_pool_cleanup_register(p, path, file_remove, apr_pool_cleanup_null);
+    return path;
+}
+
 /* Its path, or NULL if it cannot be made; said once. */
 static const char *standin_path(void)
 {
-    const char *path, *fault = "OpenSSL is out of memory";
+    const char *path, *fault = "there is no memory or temporary directory";
     apr_status_t rv = APR_EGENERAL;
 
     if (present->standin || present->standin_failed) {
         return present->standin;
     }
-    path = ap_runtime_dir_relative(present->pconf, STANDIN_NAME);
-    if (present->pair) {
+    path = standin_place(present->pconf);
+    if (present->pair && path) {
         rv = acme_pair_standin(present->pair, path, &fault, present->pconf);
     }
     if (rv != APR_SUCCESS) {

@@ -267,7 +267,7 @@ acme_window_t acme_domain_renew_window(const acme_domain_t *domain)
 /* ------------------------------------------- getters of one virtual host */
 
 /* What ap_setup_listeners will find once it runs, after check_config. */
-static const char *server_protocol(server_rec *s)
+const char *acme_server_protocol(server_rec *s)
 {
     const char *protocol = ap_get_server_protocol(s);
     const server_addr_rec *addr;
@@ -294,7 +294,7 @@ int acme_server_ssl(server_rec *s)
     if (!acme_server_has_certificate(s)) {
         return 0;
     }
-    protocol = server_protocol(s);
+    protocol = acme_server_protocol(s);
     return protocol && strcmp(protocol, "https") == 0;
 }
 

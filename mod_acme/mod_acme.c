@@ -4,7 +4,8 @@
  *   pre_config     a new, empty state
  *   (directives)   directives.c
  *   check_config   domains.c: errors end httpd -t and a start alike
- *   test_config    dump.c, with -D DUMP_ACME
+ *   test_config    dump.c, with -D DUMP_ACME; start_check.c, with -D
+ *                  ACME_START_CHECK
  *   post_config    live segment, certificate files, the manager; then
  *                  mod_ssl's; then what it has loaded, for status pages
  *
@@ -20,6 +21,9 @@
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     acme_state_create(pconf);
+    if (acme_start_check()) {
+        acme_start_check_prepare(pconf);
+    }
     return OK;
 }
 
@@ -33,6 +37,14 @@ static void test_config(apr_pool_t *pconf, server_rec *s)
 {
     if (ap_exists_config_define("DUMP_ACME")) {
         acme_dump(pconf, s);
+    }
+}
+
+/* The last of all: where it fails, it ends the process. */
+static void test_config_last(apr_pool_t *pconf, server_rec *s)
+{
+    if (acme_start_check()) {
+        acme_start_check_run(pconf, s);
     }
 }
 
@@ -69,6 +81,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_test_config(test_config_last, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_post_config(post_config, NULL, before_ssl, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config_last, before_ssl, NULL, APR_HOOK_LAST);
     acme_http01_register(p);

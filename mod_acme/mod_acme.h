@@ -260,6 +260,10 @@ acme_require_t acme_domain_require_https(const acme_domain_t *domain);
 /** ACMEMustStaple: 1 if its certificates are to carry the TLS feature. */
 int acme_domain_must_staple(const acme_domain_t *domain);
 
+/** The protocol of s ("http", "https", ...): its own or that of a listener of
+ *  its addresses, also before the MPM has set them up; NULL: none. */
+const char *acme_server_protocol(server_rec *s);
+
 /**
  * 1 if mod_ssl will speak TLS for s: SSLEngine on, its own or inherited; or
  * unset, with a certificate file, where the protocol of s is https.
@@ -314,6 +318,19 @@ const char *acme_mail_uri(const char *text, apr_pool_t *p);
  */
 int acme_domains_resolve(apr_pool_t *pconf, apr_pool_t *ptemp,
                          server_rec *s);
+
+/* ----------------------------------------------------- start_check.c */
+
+/** 1 in httpd -t -D ACME_START_CHECK: this process ends without serving. */
+int acme_start_check(void);
+
+/** Keep modules from what a running server uses. Called in pre_config of a
+ *  start check. */
+void acme_start_check_prepare(apr_pool_t *pconf);
+
+/** Run what a start runs; ends the process with status 1 if that fails.
+ *  Called in test_config of a start check. */
+void acme_start_check_run(apr_pool_t *pconf, server_rec *s);
 
 /* --------------------------------------------------------- cert_swap.c */
 

@@ -17,10 +17,22 @@ static const char *const noise[] = {
     NULL
 };
 
-/** A line with one of these is the reason, whatever stands before it. */
-static const char *const reasons[] = {
+/** A line with one of these is the reason, whatever stands before it; those
+ *  of the first list before those of the next. */
+static const char *const refusals[] = {
     "yntax error", "onfiguration error", "Could not open configuration",
-    ":emerg]", ":alert]", ":crit]", ":error]", NULL
+    NULL
+};
+static const char *const fatal[] = { ":emerg]", NULL };
+static const char *const grave[] = { ":alert]", ":crit]", NULL };
+static const char *const errors[] = { ":error]", NULL };
+static const char *const *const reasons[] = {
+    refusals, fatal, grave, errors
+};
+
+/** These only close what was said before. */
+static const char *const closing[] = {
+    "AH02312:", "ACME0022:", "SSL Library Error:", NULL
 };
 
 static int contains_any(const char *line, const char *const *texts)
@@ -94,35 +106,79 @@ static const char *undefined_variable(const char *text, apr_pool_t *pool)
     return apr_pstrmemdup(pool, start, (apr_size_t)(end + 1 - start));
 }
 
+static int find_reason(const apr_array_header_t *lines)
+{
+    apr_size_t i;
+    int found = -1;
+
+    for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]) && found < 0; i++) {
+        found = find_line(lines, reasons[i], closing);
+    }
+    return found < 0 ? find_line(lines, NULL, noise) : found;
+}
+
+/** line without the fields that httpd's error log puts before a message:
+ *  "[time] [ssl:emerg] [pid 1] ". */
+static const char *message_of(const char *line)
+{
+    const char *message = line, *end;
+
+    while (*message == '[' && (end = strstr(message, "] ")) != NULL) {
+        message = end + 2;
+    }
+    return message;
+}
+
+/** The line that begins, or is made clear by, what follows it. */
+static const char *joined(const apr_array_header_t *lines, int i,
+                          apr_pool_t *pool)
+{
+    const char *text = message_of(APR_ARRAY_IDX(lines, i, const char *));
+    const char *next = i + 1 < lines->nelts
+        ? message_of(APR_ARRAY_IDX(lines, i + 1, const char *)) : "";
+
+    if (*next && *text && text[strlen(text) - 1] == ':') {
+        text = apr_pstrcat(pool, text, " ", next, NULL);
+    }
+    else if (strncmp(next, "SSL Library Error: ", 19) == 0) {
+        text = apr_pstrcat(pool, text, " (", next + 19, ")", NULL);
+    }
+    return text;
+}
+
+/** What to do about a reason that does not say so; or NULL. */
+static const char *advice(const char *text, apr_pool_t *pool)
+{
+    const char *variable = undefined_variable(text, pool);
+
+    if (variable) {
+        return apr_psprintf(pool, "%s is not defined: name apachectl with "
+                            "--httpd, or export what httpd's envvars "
+                            "exports", variable);
+    }
+    return strstr(text, "AH02578:")
+        ? "the key is encrypted, and nobody is there to give its pass "
+          "phrase: decrypt the key, or name a program with "
+          "SSLPassPhraseDialog exec:" : NULL;
+}
+
 const char *httpd_complaint(const httpd_output_t *output, apr_pool_t *pool)
 {
     apr_array_header_t *lines = split_lines(output->err, pool);
-    const char *variable = undefined_variable(output->err, pool);
+    const char *hint = advice(output->err, pool);
     const char *text;
-    int i = find_line(lines, reasons, NULL);
+    int i = find_reason(lines);
 
-    if (i < 0) {
-        i = find_line(lines, NULL, noise);
+    if (i >= 0) {
+        text = joined(lines, i, pool);
     }
-    if (i < 0) {
-        text = output->status > 128
-            ? apr_psprintf(pool, "it was killed by signal %d",
-                           output->status - 128)
-            : apr_psprintf(pool, "it ended with status %d and gave no "
-                           "reason", output->status);
+    else if (output->status > 128) {
+        text = apr_psprintf(pool, "it was killed by signal %d",
+                            output->status - 128);
     }
     else {
-        text = APR_ARRAY_IDX(lines, i, const char *);
-        if (text[strlen(text) - 1] == ':' && i + 1 < lines->nelts) {
-            text = apr_pstrcat(pool, text, " ",
-                               APR_ARRAY_IDX(lines, i + 1, const char *),
-                               NULL);
-        }
+        text = apr_psprintf(pool, "it ended with status %d and gave no "
+                            "reason", output->status);
     }
-    if (variable) {
-        text = apr_psprintf(pool, "%s (%s is not defined: name apachectl "
-                            "with --httpd, or export what httpd's envvars "
-                            "exports)", text, variable);
-    }
-    return text;
+    return hint ? apr_psprintf(pool, "%s (%s)", text, hint) : text;
 }

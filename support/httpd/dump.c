@@ -69,6 +69,7 @@ static const char *const *test_argv(const httpd_args_t *args,
     }
     push(argv, "-t");
     push_option(argv, "-D", define);
+    push_option(argv, "-D", args->start_check ? "ACME_START_CHECK" : NULL);
     push(argv, NULL);
     return (const char *const *)argv->elts;
 }
@@ -82,8 +83,11 @@ static apr_status_t run_test(httpd_output_t *output,
                                  TEST_DEADLINE, DUMP_MAX, err, result_pool);
 
     if (rv == APR_SUCCESS && output->status != 0) {
-        rv = base_err_set(err, APR_EINVAL, BASE_EXIT_HTTPD,
-                          "httpd refuses its configuration: %s",
+        rv = base_err_set(err, APR_EINVAL, BASE_EXIT_HTTPD, "%s: %s",
+                          strstr(output->err, "ACME0022:")
+                          ? "httpd accepts this configuration but would not "
+                            "start with it"
+                          : "httpd refuses its configuration",
                           httpd_complaint(output, result_pool));
     }
     return rv;

@@ -1,9 +1,9 @@
 /*
  * exec.c: run a program, read what it prints, end it when its time is up.
  *
- * The child is the leader of a process group of its own, so that what it
- * starts is ended with it. It inherits stdin (/dev/null) and two pipes and
- * nothing else.
+ * The child is the leader of a session of its own: what it starts is ended
+ * with it, and it finds no terminal to ask questions on. It inherits stdin
+ * (/dev/null) and two pipes and nothing else.
  */
 #include "httpd/httpd.h"
 
@@ -102,7 +102,7 @@ static void child_exec(const pipes_t *pipes, const char *const *argv)
     int null = open("/dev/null", O_RDONLY);
     int saved;
 
-    setpgid(0, 0);
+    (void)setsid();
     base_signals_reset();
     if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1
         && dup2(err, 2) == 2) {

@@ -23,6 +23,10 @@ typedef struct httpd_args_t {
     int tested;                      /**< httpd_graceful: 1: this very
                                           configuration was tested just
                                           now */
+    int start_check;                 /**< 1: a test also loads certificates
+                                          and keys, as a start would; needs
+                                          mod_acme, nobody's terminal, and a
+                                          user who may read the keys */
 } httpd_args_t;
 
 /** What a program printed and how it ended. */
@@ -54,9 +58,10 @@ apr_status_t httpd_exec(httpd_output_t *output, const char *const *argv,
  *
  * @param ptext  JSON text, not yet checked
  * @return APR_SUCCESS; APR_EINVAL with exit BASE_EXIT_HTTPD and httpd's
- *         own first complaint when it refuses the configuration;
- *         APR_ENOTIMPL with the same exit when the configuration does not
- *         load mod_acme (the sentence says how)
+ *         own first complaint when it refuses the configuration or, with
+ *         start_check, would not start with it; APR_ENOTIMPL with the same
+ *         exit when the configuration does not load mod_acme (the sentence
+ *         says how)
  */
 apr_status_t httpd_dump(const char **ptext, apr_size_t *plen,
                         const httpd_args_t *args, acme_err_t *err,

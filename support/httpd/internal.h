@@ -9,7 +9,8 @@
 
 /**
  * httpd's reason for a refusal, from what it wrote on stderr: the line that
- * names the error, with the next one where it ends in a colon; notices and
+ * names the error, without the time and the like before it, with the next
+ * one where it ends in a colon or where that is OpenSSL's; notices and
  * warnings left out.
  *
  * @return one line in pool, never empty

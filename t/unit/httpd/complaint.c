@@ -53,14 +53,61 @@ START_TEST(noise_before)
 }
 END_TEST
 
-/* Errors that check_config hooks write in the error log's format count. */
+#define LOG(level) "[Mon Nov 23 19:00:00 2026] [" level "] [pid 1:tid 2] "
+
+/* Errors in the error log's format count; its fields do not. */
 START_TEST(log_format)
 {
     ck_assert_str_eq(complaint(
-        NAME "[Mon Nov 23 19:00:00 2026] [ssl:emerg] [pid 1] AH02572: "
-        "Failed to configure at least one certificate\n", 1),
-        "[Mon Nov 23 19:00:00 2026] [ssl:emerg] [pid 1] AH02572: Failed to "
-        "configure at least one certificate");
+        NAME LOG("ssl:emerg") "AH02572: Failed to configure [x] y\n", 1),
+        "AH02572: Failed to configure [x] y");
+    ck_assert_str_eq(complaint(LOG("core:crit") "(2)No such file\n", 1),
+                     "(2)No such file");
+    /* Not a field, and nothing but fields. */
+    ck_assert_str_eq(complaint("[half a field: Syntax error\n", 1),
+                     "[half a field: Syntax error");
+    ck_assert_str_eq(complaint(LOG("a:crit") "\n", 1), "[pid 1:tid 2]");
+}
+END_TEST
+
+/* What ends a start is told, not an error before it that did not; nor what
+ * only closes it. OpenSSL's reason is told with it. */
+START_TEST(start)
+{
+    ck_assert_str_eq(complaint(
+        LOG("ssl:warn") "AH01882: Init: warning\n"
+        LOG("ssl:error") "AH02217: no issuer\n"
+        LOG("ssl:error") "SSL Library Error: error:1:x::y\n"
+        LOG("a:crit") "A: b\n"
+        LOG("ssl:emerg") "AH01898: Unable to configure ciphers\n"
+        LOG("ssl:emerg") "SSL Library Error: error:2:SSL::no match\n"
+        LOG("ssl:emerg") "SSL Library Error: error:3:x::y\n"
+        LOG("ssl:emerg") "AH02312: Fatal error initialising mod_ssl\n"
+        LOG("acme:crit") "ACME0022: would not start\n", 1),
+        "AH01898: Unable to configure ciphers (error:2:SSL::no match)");
+    ck_assert_str_eq(complaint(LOG("ssl:error") "AH02217: no issuer\n"
+                               LOG("a:crit") "A: b\n"
+                               LOG("acme:crit") "ACME0022: no\n", 1),
+                     "A: b");
+    ck_assert_str_eq(complaint(LOG("ssl:warn") "x\n"
+                               LOG("acme:crit") "ACME0022: no\n", 1),
+                     "ACME0022: no");
+}
+END_TEST
+
+/* A key that asks for its pass phrase where nobody is: what to do. */
+START_TEST(encrypted_key)
+{
+    ck_assert_str_eq(complaint(
+        LOG("ssl:error") "AH02578: Init: Unable to read pass phrase\n"
+        LOG("ssl:error") "SSL Library Error: error:1:UI::x\n"
+        LOG("ssl:emerg") "AH02312: Fatal error\n"
+        LOG("ssl:emerg") "AH02564: Failed to configure encrypted (?) "
+        "private key a.test:443:0, check /a.key\n", 1),
+        "AH02564: Failed to configure encrypted (?) private key "
+        "a.test:443:0, check /a.key (the key is encrypted, and nobody is "
+        "there to give its pass phrase: decrypt the key, or name a program "
+        "with SSLPassPhraseDialog exec:)");
 }
 END_TEST
 
@@ -121,6 +168,8 @@ Suite *complaint_suite(void)
     tcase_add_test(tc, one_line);
     tcase_add_test(tc, noise_before);
     tcase_add_test(tc, log_format);
+    tcase_add_test(tc, start);
+    tcase_add_test(tc, encrypted_key);
     tcase_add_test(tc, unknown_reason);
     tcase_add_test(tc, nothing_follows);
     tcase_add_test(tc, no_reason);

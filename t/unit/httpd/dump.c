@@ -117,6 +117,28 @@ START_TEST(configtest)
 }
 END_TEST
 
+/* A start check is asked for in a test and for a document alike, and told
+ * from a refusal. */
+START_TEST(start_check)
+{
+    httpd_args_t args = httpd("printf '{%s}' \"$*\"");
+
+    args.start_check = 1;
+    unit_ok(httpd_dump(&text, &len, &args, &err, pool));
+    ck_assert_str_eq(text, "{-t -D DUMP_ACME -D ACME_START_CHECK}");
+    args = httpd("[ \"$*\" = '-t -D ACME_START_CHECK' ] || exit 0\n"
+                 "echo '[t] [ssl:emerg] AH02572: No certificate' >&2\n"
+                 "echo '[t] [acme:crit] ACME0022: would not start' >&2\n"
+                 "exit 1");
+    unit_ok(httpd_configtest(&args, &err, pool));
+    args.start_check = 1;
+    unit_fails(httpd_configtest(&args, &err, pool), APR_EINVAL,
+               "httpd accepts this configuration but would not start with "
+               "it: AH02572: No certificate");
+    ck_assert_int_eq(err.exit, BASE_EXIT_HTTPD);
+}
+END_TEST
+
 /* Where there is no httpd, its name is told. */
 START_TEST(no_httpd)
 {
@@ -142,6 +164,7 @@ Suite *dump_suite(void)
     tcase_add_test(tc, document_and_failure);
     tcase_add_test(tc, complaint_is_escaped);
     tcase_add_test(tc, configtest);
+    tcase_add_test(tc, start_check);
     tcase_add_test(tc, no_httpd);
     return suite;
 }

@@ -54,6 +54,16 @@ START_TEST(arguments)
 }
 END_TEST
 
+/* It leads a session of its own, which has no terminal: nothing can ask. */
+START_TEST(no_terminal)
+{
+    unit_ok(run("read pid name state parent group session tty rest "
+                "</proc/$$/stat; [ $pid = $session ] && echo $tty",
+                20 * SECOND, 100));
+    ck_assert_str_eq(output.out, "0\n");
+}
+END_TEST
+
 /* The program reads nothing from us. */
 START_TEST(stdin_is_empty)
 {
@@ -270,6 +280,7 @@ Suite *exec_suite(void)
     tcase_add_test(tc, both_streams);
     tcase_add_test(tc, silence);
     tcase_add_test(tc, arguments);
+    tcase_add_test(tc, no_terminal);
     tcase_add_test(tc, stdin_is_empty);
     tcase_add_test(tc, no_other_descriptor);
     tcase_add_test(tc, environment);
