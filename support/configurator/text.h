@@ -5,11 +5,11 @@
  *
  *     file's bytes --scan--> lines, sections by line number
  *          |
- *        block: the bytes of one section (or of the whole file's top level
- *          |    where that is small), parsed by the lens with spans
+ *        block: the bytes of one section, parsed by the lens with spans
+ *          |
  *        edits: each is a splice of bytes and the same operation on a copy
  *          |    of the tree (the expected tree)
- *        text_finish: splice, scan and parse again; the tree equals the
+ *        edits_finish: splice, scan and parse again; the tree equals the
  *               expected one, all bytes outside the splices are the same
  */
 #ifndef ACME_CONFIGURATOR_TEXT_H
@@ -118,7 +118,8 @@ const apr_array_header_t *block_words(const block_t *block);
  *  deep) from index from on; -1. */
 int block_find(const block_t *block, const char *name, int from, int deep);
 
-/** Take away a node with the whole of its lines. */
+/** Take away a node with the whole of its lines; edits in it go along, what
+ *  was put before it stays. */
 apr_status_t block_remove(block_t *block, int node, acme_err_t *err);
 
 /** Put a directive before node, or with -1 at the end of the block. It
@@ -127,11 +128,14 @@ apr_status_t block_remove(block_t *block, int node, acme_err_t *err);
 apr_status_t block_insert(block_t *block, int before, const char *name,
                           const apr_array_header_t *words, acme_err_t *err);
 
-/** Put a comment ("# " is added). */
+/** Put a comment ("# " is added): one line without a backslash. */
 apr_status_t block_comment(block_t *block, int before, const char *comment,
                            acme_err_t *err);
 
-/** Replace argument n of a node; with node -1 of the header. */
+/** Replace argument n, from 0, of a node; with node -1 of the header. What
+ *  it is already is no edit.
+ *  @return APR_EINVAL: there is none, or the lens splits the line into other
+ *          arguments than httpd */
 apr_status_t block_set(block_t *block, int node, int n, const char *word,
                        acme_err_t *err);
 
@@ -144,40 +148,48 @@ apr_status_t block_set_all(block_t *block, int node,
 int block_is_edited(const block_t *block);
 
 /**
- * A copy of the block to be edited on its own and put behind the original.
- * The copy's nodes are the original's, with the same numbers.
+ * A copy of the block, as the text has it, to be edited on its own and put
+ * behind the original; edits of the original are not in it. The copy's nodes
+ * are the original's, with the same numbers.
  */
 apr_status_t block_copy(block_t **pcopy, const block_t *block,
                         acme_err_t *err, apr_pool_t *result_pool);
 
 /* ---------------------------------------------------------------- edits */
 
-/** All that is to be done to one text. */
+/** All that is to be done to one text. Blocks are borrowed, and looked at
+ *  when the edits are finished: they may be edited further until then. */
 typedef struct edits_t edits_t;
 
 edits_t *edits_make(const text_t *text, augeas_base_t *base,
                     apr_pool_t *result_pool);
 
-/** The block's own edits. */
+/** The block's own edits; a block given again is the same.
+ *  @return APR_EINVAL if it meets another one that is edited */
 apr_status_t edits_block(edits_t *edits, const block_t *block,
                          acme_err_t *err);
 
 /**
- * A copy, behind the original's last line.
- * @param wrap  nullable: "IfModule ssl_module": a section around it, as
- *              deep as the original, the copy one step deeper
+ * A copy, directly behind the original's last line; behind a blank line if
+ * the original has one before or behind it, or stands alone.
+ * @param wrap       nullable: the name of a section around it, "IfModule",
+ *                   as deep as the original; the copy's bytes stay what they
+ *                   are, so it is not indented further
+ * @param wrap_word  its argument, "ssl_module"
  */
 apr_status_t edits_copy(edits_t *edits, const block_t *copy,
                         const char *wrap, const char *wrap_word,
                         acme_err_t *err);
 
 /** Lines (each without indentation and end of line; sections among them
- *  whole) put before line index before of the text, or with -1 at its end.
- *  Indented like the line there. */
+ *  whole, what is in them is indented further; "" is a blank line) put
+ *  before line index before of the text, or with -1 at its end. Indented
+ *  like the line there. Several at one place stand in the order of the
+ *  calls, behind a copy that ends there. */
 apr_status_t edits_insert(edits_t *edits, int before,
                           const apr_array_header_t *lines, acme_err_t *err);
 
-/** Take away the logical line of that index. */
+/** Take away the logical line of that index; of a section all of it. */
 apr_status_t edits_remove(edits_t *edits, int line, acme_err_t *err);
 
 /** 1 if there is one. */

@@ -1,0 +1,224 @@
+/*
+ * reading.c: lines of a text as both readers see them.
+ *
+ * The lens knows nothing of httpd's continuations in words, and accepts or
+ * refuses what httpd does not. What both find alike is safe to be edited;
+ * anything else is refused with the line to look at.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include <apr_strings.h>
+
+#include "configurator/text_internal.h"
+
+/** A section of more lines is refused: the lens's time grows with their
+ *  square. */
+#define LINES_MAX 5000
+
+static const scan_line_t *line_at(const text_t *text, int i)
+{
+    return &APR_ARRAY_IDX(text->lines, i, scan_line_t);
+}
+
+/** Record what is wrong with a line. */
+static apr_status_t refuse(const text_t *text, const scan_line_t *line,
+                           const char *why, acme_err_t *err)
+{
+    apr_size_t len = line->text_end - line->text;
+
+    return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
+                        "%s:%d: %s: %.*s", text->path, line->line, why,
+                        (int)(len > 300 ? 300 : len),
+                        text->data + line->text);
+}
+
+/** 1 if the line is Perl code, which both readers leave alone. */
+static int is_perl(const text_t *text, const scan_line_t *line)
+{
+    return line->kind != SCAN_CLOSE && line->parent >= 0
+        && strcasecmp(line_at(text, line->parent)->name, "Perl") == 0;
+}
+
+/* --------------------------------------------------- what the lens refuses */
+
+/** 1 if the lens can read a line on its own (a tag: with its mate). */
+static int is_readable(augeas_base_t *base, const text_t *text,
+                       const scan_line_t *line, apr_pool_t *pool)
+{
+    const char *bytes = apr_pstrmemdup(pool, text->data + line->start,
+                                       line->end - line->start);
+    acme_err_t ignored = { 0 };
+    apr_status_t rv;
+    int at;
+
+    if (line->kind == SCAN_CLOSE || is_perl(text, line)) {
+        return 1;
+    }
+    if (line->kind == SCAN_OPEN) {
+        bytes = apr_pstrcat(pool, bytes, "</", line->name, ">\n", NULL);
+    }
+    rv = augeas_base_parse(base, &at, bytes, strlen(bytes), &ignored, pool);
+    augeas_base_clear(base);
+    return rv == APR_SUCCESS;
+}
+
+/** The line that the lens cannot read; where it gave up if each is fine on
+ *  its own. */
+static const scan_line_t *culprit(augeas_base_t *base, const text_t *text,
+                                  int first, int last, int number)
+{
+    const scan_line_t *found = line_at(text, first);
+    apr_pool_t *iterpool;
+    int i;
+
+    apr_pool_create(&iterpool, text->lines->pool);
+    for (i = first; i <= last; i++) {
+        const scan_line_t *line = line_at(text, i);
+
+        apr_pool_clear(iterpool);
+        if (!is_readable(base, text, line, iterpool)) {
+            found = line;
+            break;
+        }
+        if (line->line <= number) {
+            found = line;
+        }
+    }
+    apr_pool_destroy(iterpool);
+    return found;
+}
+
+/* -------------------------------------------------------------- agreement */
+
+/** Comments of nothing but "#" and blanks are no nodes of the lens. */
+static int is_empty_comment(const text_t *text, const scan_line_t *line)
+{
+    apr_size_t at;
+
+    for (at = line->text + 1; at < line->text_end; at++) {
+        if (!strchr(" \t\\\r\n", text->data[at])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/** 1 if the line should be a node of the lens. */
+static int is_node(const text_t *text, const scan_line_t *line)
+{
+    return line->kind != SCAN_BLANK && line->kind != SCAN_CLOSE
+        && !(line->kind == SCAN_COMMENT && is_empty_comment(text, line))
+        && !is_perl(text, line);
+}
+
+/** 1 if a node of the lens, parsed from the bytes at offset, is that line. */
+static int is_same(const text_t *text, const scan_line_t *line,
+                   const augeas_node_t *node, apr_size_t offset)
+{
+    const char *bytes = text->data + offset + node->at;
+    apr_size_t at = offset + node->at;
+
+    if (node->kind != line->kind || at < line->start || at >= line->end) {
+        return 0;
+    }
+    if (node->kind == SCAN_COMMENT) {
+        return 1;
+    }
+    if (strcmp(node->label, "Perl") == 0
+        && strcasecmp(line->name, "Perl") == 0) {
+        return 1;
+    }
+    return strlen(line->name) == node->len
+        && memcmp(line->name, bytes, node->len) == 0;
+}
+
+/** Fill a reading. @param within  index of the reading around it; -1 */
+static void describe(reading_t *reading, const text_t *text, int i,
+                     const augeas_node_t *node, int within, apr_pool_t *pool)
+{
+    const scan_line_t *line = line_at(text, i);
+
+    reading->node.kind = line->kind;
+    reading->node.name = line->name;
+    reading->node.words = line->kind == SCAN_COMMENT
+        ? apr_array_make(pool, 1, sizeof(const char *))
+        : text_words(text, line, pool);
+    reading->node.line = line->last;
+    reading->node.parent = within;
+    reading->path = node->path;
+    reading->line = i;
+    reading->args = node->args;
+}
+
+/** Compare both lists, line by line. */
+static apr_status_t agree(apr_array_header_t *readings, const text_t *text,
+                          int first, int last,
+                          const apr_array_header_t *nodes, acme_err_t *err)
+{
+    int *index = apr_pcalloc(readings->pool,
+                             (apr_size_t)(last - first + 1) * sizeof(int));
+    int n = 0;
+    int i;
+
+    for (i = first; i <= last; i++) {
+        const scan_line_t *line = line_at(text, i);
+        const augeas_node_t *node;
+        reading_t *reading;
+
+        if (!is_node(text, line)) {
+            continue;
+        }
+        node = n < nodes->nelts
+            ? APR_ARRAY_IDX(nodes, n, augeas_node_t *) : NULL;
+        if (!node || !is_same(text, line, node,
+                              line_at(text, first)->start)) {
+            return refuse(text, line, "Augeas reads this otherwise than "
+                          "httpd does, change the file by hand", err);
+        }
+        index[i - first] = n++;
+        reading = apr_array_push(readings);
+        describe(reading, text, i, node, line->parent < first
+                 ? -1 : index[line->parent - first], readings->pool);
+        reading->node.depth = line->depth - line_at(text, first)->depth;
+    }
+    if (n < nodes->nelts) {
+        return refuse(text, line_at(text, last), "Augeas reads more up to "
+                      "here than httpd does, change the file by hand", err);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t reading_take(apr_array_header_t **preadings,
+                          augeas_base_t *base, const text_t *text, int first,
+                          int last, acme_err_t *err,
+                          apr_pool_t *result_pool)
+{
+    const scan_line_t *from = line_at(text, first);
+    const scan_line_t *to = line_at(text, last);
+    apr_array_header_t *nodes;
+    apr_status_t rv;
+    int at;
+
+    if (last - first >= LINES_MAX) {
+        return refuse(text, from, "too many lines to be edited safely, "
+                      "change the file by hand", err);
+    }
+    rv = augeas_base_parse(base, &at, text->data + from->start,
+                           to->end - from->start, err, result_pool);
+    if (rv == APR_EINVAL) {
+        return refuse(text, culprit(base, text, first, last,
+                                    from->line + at - 1),
+                      "Augeas cannot read this line, change the file by "
+                      "hand", err);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = augeas_base_nodes(&nodes, base, err, result_pool);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *preadings = apr_array_make(result_pool, nodes->nelts + 1,
+                                sizeof(reading_t));
+    return agree(*preadings, text, first, last, nodes, err);
+}
