@@ -5,6 +5,7 @@ Suite *generated_suite(void);
 Suite *layout_suite(void);
 Suite *ports_suite(void);
 Suite *block_suite(void);
+Suite *edits_suite(void);
 Suite *scan_suite(void);
 Suite *walk_suite(void);
 
@@ -12,7 +13,8 @@ int main(void)
 {
     Suite *suites[] = {
         scan_suite(), generated_suite(), walk_suite(), layout_suite(),
-        ports_suite(), block_suite(), NULL
+        ports_suite(), block_suite(),
+        edits_suite(), NULL
     };
 
     return unit_run(suites);
