@@ -352,9 +352,10 @@ const command_rec acme_directives[] = {
     DIRECTIVE("ACMERenewWindow", acme_set_renew_window,
               "renew when less is left: N% or Nd (default: 33%, 50% under "
               "10 days of lifetime)"),
-    CHOICE("ACMERequireHTTPS", require_https,
+    AP_INIT_RAW_ARGS("ACMERequireHTTPS", acme_set_require_https,
+                     (void *)&acme_choice_require_https, RSRC_CONF,
               "redirect http to https: off (default), temporary (307) or "
-              "permanent (308)"),
+              "permanent (308); in a virtual host for its requests alone"),
     CHOICE("ACMEMustStaple", must_staple,
               "on: certificates that clients accept with an OCSP response "
               "alone; off (default)"),

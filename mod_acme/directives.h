@@ -31,6 +31,10 @@ extern const acme_choice_t acme_choice_must_staple;
 /** The directive of a choice, which is its cmd->info. */
 const char *acme_set_choice(cmd_parms *cmd, void *dir_conf, const char *args);
 
+/** ACMERequireHTTPS, a choice that may also stand in a virtual host. */
+const char *acme_set_require_https(cmd_parms *cmd, void *dir_conf,
+                                   const char *args);
+
 /** ACMECertificateAuthority */
 const char *acme_set_authority(cmd_parms *cmd, void *dir_conf,
                                const char *args);

@@ -319,3 +319,25 @@ const char *acme_set_choice(cmd_parms *cmd, void *dir_conf, const char *args)
     }
     return fault;
 }
+
+const char *acme_set_require_https(cmd_parms *cmd, void *dir_conf,
+                                   const char *args)
+{
+    const acme_choice_t *choice = cmd->info;
+    const char *fault;
+    int place = 0;
+
+    if (!cmd->server->is_virtual) {
+        return acme_set_choice(cmd, dir_conf, args);
+    }
+    fault = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT | NOT_IN_HTACCESS);
+    if (!fault) {
+        fault = acme_word_choose(&place, cmd, args, choice->words,
+                                 choice->allowed);
+    }
+    if (!fault) {
+        acme_server_conf(cmd->server)->require_https =
+            (acme_require_t)(choice->first + place);
+    }
+    return fault;
+}

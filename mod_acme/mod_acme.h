@@ -145,7 +145,8 @@ typedef struct acme_server_conf_t {
     int ssl_engine;              /**< SSLEngine; -1: unset, else 0 or 1 */
     int certificate_file;        /**< SSLCertificateFile; -1: unset, else 1 */
     int stapling;                /**< SSLUseStapling; -1: unset, else 0 or 1 */
-    acme_require_t require_https;  /**< ACMERequireHTTPS of the host */
+    acme_require_t require_https;  /**< ACMERequireHTTPS of the host; unset:
+                                      the domain's counts */
     int named;                   /**< 1: a ServerName of its own */
     apr_array_header_t *claimed; /**< of acme_domain_t *: whose ACMEDomain
                                       stands in the host; NULL: none */

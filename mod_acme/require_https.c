@@ -1,6 +1,9 @@
 /*
  * ACMERequireHTTPS: redirects a domain's plain requests to https.
  *
+ * A virtual host may say it of the requests that reach it, to the names of
+ * whatever domain; where it does not, the domain's setting counts.
+ *
  * Not redirected, so that a site never becomes unreachable:
  *   - anything below the challenge path, ours or another client's
  *   - a request that came by TLS, also when a proxy in front ended it (a
@@ -22,8 +25,9 @@
 
 #define CHALLENGE_PATH "/.well-known/acme-challenge/"
 
-/* Name -> acme_domain_t * of all that require https; NULL: nobody does.
- * Lives in pconf and is only read once requests come. */
+/* Name -> acme_domain_t *, of all that require https, or of all where a host
+ * does; NULL: nobody does. Lives in pconf and is only read once requests
+ * come. */
 static apr_hash_t *required;
 
 static apr_status_t required_forget(void *data)
@@ -49,16 +53,30 @@ static void domain_add(const acme_domain_t *domain, apr_pool_t *pconf)
     }
 }
 
+/* 1 if a virtual host requires it, of whatever domain. */
+static int is_host_requiring(server_rec *main_server)
+{
+    server_rec *s;
+
+    for (s = main_server->next; s; s = s->next) {
+        if (acme_server_conf(s)->require_https > ACME_REQUIRE_OFF) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 void acme_require_https_start(apr_pool_t *pconf)
 {
     const apr_array_header_t *domains = acme_state_get()->domains;
+    int all = is_host_requiring(acme_state_get()->main_server);
     int i;
 
     for (i = 0; i < domains->nelts; i++) {
         const acme_domain_t *domain = APR_ARRAY_IDX(domains, i,
                                                     const acme_domain_t *);
 
-        if (acme_domain_require_https(domain) != ACME_REQUIRE_OFF) {
+        if (all || acme_domain_require_https(domain) != ACME_REQUIRE_OFF) {
             domain_add(domain, pconf);
         }
     }
@@ -90,7 +108,17 @@ static int is_served(const acme_domain_t *domain)
     return 0;
 }
 
-static const acme_domain_t *domain_to_redirect(request_rec *r)
+/* What is required of a request to a name of domain. */
+static acme_require_t requirement(request_rec *r, const acme_domain_t *domain)
+{
+    acme_require_t own = acme_server_conf(r->server)->require_https;
+
+    return own == ACME_REQUIRE_UNSET ? acme_domain_require_https(domain)
+                                     : own;
+}
+
+/* How r is to be redirected. */
+static acme_require_t redirect_kind(request_rec *r)
 {
     const acme_domain_t *domain;
 
@@ -98,18 +126,18 @@ static const acme_domain_t *domain_to_redirect(request_rec *r)
         || r->parsed_uri.path[0] != '/' || r->proxyreq == PROXYREQ_PROXY
         || r->connection->local_addr->port != acme_port_http()
         || acme_port_https() == 0) {
-        return NULL;
+        return ACME_REQUIRE_OFF;
     }
     domain = apr_hash_get(required, r->hostname, APR_HASH_KEY_STRING);
     if (!domain || is_secure(r) || !is_served(domain)
         || !strncmp(r->parsed_uri.path, CHALLENGE_PATH,
                     sizeof(CHALLENGE_PATH) - 1)) {
-        return NULL;
+        return ACME_REQUIRE_OFF;
     }
-    return domain;
+    return requirement(r, domain);
 }
 
-static int redirect(request_rec *r, const acme_domain_t *domain)
+static int redirect(request_rec *r, int status)
 {
     /* The path as it was sent: decoding it could change what it means. */
     apr_table_setn(r->headers_out, "Location",
@@ -117,17 +145,26 @@ static int redirect(request_rec *r, const acme_domain_t *domain)
                                r->parsed_uri.path,
                                r->parsed_uri.query ? "?" : NULL,
                                r->parsed_uri.query, NULL));
-    return acme_domain_require_https(domain) == ACME_REQUIRE_PERMANENT
-           ? HTTP_PERMANENT_REDIRECT : HTTP_TEMPORARY_REDIRECT;
+    return status;
 }
 
 int acme_require_https_handle(request_rec *r, int lookup)
 {
-    const acme_domain_t *domain;
+    int status = DECLINED;
 
     if (!required || lookup || r->prev) {
         return DECLINED;
     }
-    domain = domain_to_redirect(r);
-    return domain ? redirect(r, domain) : DECLINED;
+    switch (redirect_kind(r)) {
+    case ACME_REQUIRE_TEMPORARY:
+        status = redirect(r, HTTP_TEMPORARY_REDIRECT);
+        break;
+    case ACME_REQUIRE_PERMANENT:
+        status = redirect(r, HTTP_PERMANENT_REDIRECT);
+        break;
+    case ACME_REQUIRE_UNSET:
+    case ACME_REQUIRE_OFF:
+        break;
+    }
+    return status;
 }

@@ -476,6 +476,13 @@ bad "<ACMEDomain a.example.org localhost>\n</ACMEDomain>\n",
                                   . "</IfModule>\n")->{status} }
                sort keys %line], [(0) x keys %line], 'all in <IfModule>';
 }
+good "<VirtualHost *:1>\nServerName a.example.org\nACMERequireHTTPS $_\n"
+    . "</VirtualHost>\n", "ACMERequireHTTPS $_ in a host"
+    for qw(off temporary permanent);
+bad "<VirtualHost *:1>\n<Location />\nACMERequireHTTPS off\n</Location>\n"
+    . "</VirtualHost>\n",
+    qr/ACMERequireHTTPS not allowed in <Location> context/,
+    'ACMERequireHTTPS in a location', line => 3;
 bad "ACMEDomain\n", qr/names are missing: .*only in <VirtualHost>/,
     'a domain without names in the main server';
 bad "<ACMEDomain>\n</ACMEDomain>\n", qr/<ACMEDomain>: the names are missing/,

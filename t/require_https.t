@@ -110,6 +110,60 @@ is_redirect $httpd->get('perm.test', '/', headers => [
     'X-Forwarded-Proto' => 'http']), 308, 'https://perm.test/',
     'X-Forwarded-Proto: http';
 
+# A virtual host says it of its own requests, whatever the domain says; the
+# guards are the same.
+{
+    (my $text = $config) =~ s/^ACMERequireHTTPS permanent\n//m;
+    $text =~ s/^(<VirtualHost \*:$http \*:$other>\n)/$1ACMERequireHTTPS temporary\n/m;
+    $httpd->write_config($text . <<"END");
+<ACMEDomain both.test kept.test>
+    ACMERequireHTTPS permanent
+</ACMEDomain>
+<VirtualHost *:$http>
+    ServerName both.test
+</VirtualHost>
+<VirtualHost *:$http>
+    ServerName kept.test
+    ServerAlias perm.test
+    ACMERequireHTTPS off
+</VirtualHost>
+<VirtualHost *:$https>
+    ServerName both.test
+    ServerAlias kept.test
+    ACMERequireHTTPS permanent
+    SSLEngine on
+    SSLCertificateFile "$tls->{cert}"
+    SSLCertificateKeyFile "$tls->{key}"
+</VirtualHost>
+END
+    $httpd->graceful;
+    is_redirect $httpd->get($_, '/a?b'), 307, "https://$_/a?b",
+        "the host's: $_" for qw(perm.test www.perm.test temp.test off.test);
+    is $httpd->get('perm.test', '/.well-known/acme-challenge/foreign')->{body},
+        "theirs\n", "the host's: no challenge";
+    is $httpd->get($_, '/')->{body}, "hello\n", "the host's: not $_"
+        for qw(waiting.test plainonly.test unknown.test);
+    is $httpd->get('perm.test', '/', headers => ['X-Forwarded-Proto' =>
+        'https'])->{body}, "hello\n", "the host's: X-Forwarded-Proto";
+    is ACME::Rig::fetch($other, 'perm.test', path => '/')->{body}, "hello\n",
+        "the host's: another port is left alone";
+    is_redirect $httpd->get('both.test', '/'), 308, 'https://both.test/',
+        'a host without: the domain\'s';
+    is $httpd->get('kept.test', '/')->{body}, "hello\n",
+        'off excepts a host from the domain\'s';
+    is $httpd->get_tls('both.test', '/')->{body}, "hello\n",
+        'a TLS host redirects nothing';
+    is_deeply [map { $_->{require_https} }
+               @{$httpd->dump->{virtual_hosts}}[0, 1, 3, 4, 5]],
+        ['temporary', undef, undef, 'off', 'permanent'], 'in the dump';
+
+    # Off in a host alone asks nothing of anybody.
+    (my $off = $text) =~ s/ACMERequireHTTPS \w+/ACMERequireHTTPS off/g;
+    $httpd->write_config($off);
+    $httpd->graceful;
+    is $httpd->get('perm.test', '/')->{body}, "hello\n", 'off everywhere';
+}
+
 # Nowhere to redirect to: the public port 443 does not arrive here.
 (my $without = $config) =~ s/https:$https/https:-/;
 $httpd->write_config($without);
@@ -123,6 +177,11 @@ for my $bad ('maybe', '', 'permanent temporary') {
     isnt $r->{status}, 0, "ACMERequireHTTPS '$bad' is refused";
     like $r->{err}, qr/on line \d+.*ACMERequireHTTPS.*off, temporary or perm/s,
         '... with what is allowed';
+    $httpd->write_config("<VirtualHost *:1>\nACMERequireHTTPS $bad\n"
+                         . "</VirtualHost>\n");
+    like $httpd->configtest->{err},
+        qr/on line \d+.*ACMERequireHTTPS.*off, temporary or perm/s,
+        '... in a host, too';
 }
 
 done_testing;
