@@ -417,9 +417,9 @@ START_TEST(tampered_argument)
         const char *data;
         apr_size_t len;
 
-        /* Those are arguments of directives, if odd ones. */
-        if (node == 0 && (strcmp(values[i / 2], "a>") == 0
-                          || strcmp(values[i / 2], "\"a") == 0)) {
+        /* Those are arguments, if odd ones. */
+        if (strcmp(values[i / 2], node < 0 ? "{a}" : "a>") == 0
+            || (node == 0 && strcmp(values[i / 2], "\"a") == 0)) {
             continue;
         }
         unit_ok(block_set(block, node, 0, "z", &err));
