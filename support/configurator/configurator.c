@@ -15,26 +15,32 @@ static int port_of(const configurator_t *c, const char *which)
         json_object_get(server_of(c), "port_map"), which));
 }
 
+configurator_t *configurator_read(const json_t *config,
+                                  const configurator_options_t *options,
+                                  apr_pool_t *pool)
+{
+    configurator_t *c = apr_pcalloc(pool, sizeof(*c));
+
+    c->config = config;
+    c->options = options;
+    c->pool = pool;
+    c->http = port_of(c, "http");
+    c->https = port_of(c, "https");
+    host_read_all(c);
+    match_read(c);
+    return c;
+}
+
 apr_status_t configurator_probe(configurator_t **pconfigurator,
                                 const json_t *config,
                                 const configurator_options_t *options,
                                 acme_err_t *err, apr_pool_t *result_pool)
 {
-    configurator_t *c = apr_pcalloc(result_pool, sizeof(*c));
+    configurator_t *c = configurator_read(config, options, result_pool);
     apr_status_t rv = augeas_base_open(&c->lens, err, result_pool);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    c->config = config;
-    c->options = options;
-    c->pool = result_pool;
-    c->http = port_of(c, "http");
-    c->https = port_of(c, "https");
-    host_read_all(c);
-    match_read(c);
     *pconfigurator = c;
-    return APR_SUCCESS;
+    return rv;
 }
 
 const char *configurator_place(const configurator_t *c,
@@ -63,6 +69,22 @@ static apr_status_t host_finish(const plan_host_t *host, acme_err_t *err)
                         host->wrap ? "IfModule" : NULL, host->wrap, err);
     }
     return rv;
+}
+
+/* A new host for the main server, at the end of its file. */
+static apr_status_t new_finish(const plan_new_t *new, acme_err_t *err,
+                               apr_pool_t *pool)
+{
+    apr_array_header_t *lines = apr_array_make(pool, 12, sizeof(char *));
+
+    APR_ARRAY_PUSH(lines, const char *) = "";
+    APR_ARRAY_PUSH(lines, const char *) = "<IfModule ssl_module>";
+    APR_ARRAY_PUSH(lines, const char *) =
+        apr_psprintf(pool, "<VirtualHost %s>", new->header);
+    apr_array_cat(lines, new->lines);
+    APR_ARRAY_PUSH(lines, const char *) = "</VirtualHost>";
+    APR_ARRAY_PUSH(lines, const char *) = "</IfModule>";
+    return edits_insert(new->file->edits, -1, lines, err);
 }
 
 /* The change of a file. */
@@ -129,6 +151,11 @@ apr_status_t configurator_finish(configurator_result_t *result,
     }
     for (i = 0; i < plan->hosts->nelts && rv == APR_SUCCESS; i++) {
         rv = host_finish(APR_ARRAY_IDX(plan->hosts, i, plan_host_t *), err);
+    }
+    for (i = 0; i < plan->twins->nelts && rv == APR_SUCCESS; i++) {
+        const plan_new_t *new = APR_ARRAY_IDX(plan->twins, i, plan_new_t *);
+
+        rv = new->lines ? new_finish(new, err, result_pool) : APR_SUCCESS;
     }
     for (i = 0; i < plan->files->nelts && rv == APR_SUCCESS; i++) {
         rv = file_finish(result, APR_ARRAY_IDX(plan->files, i,

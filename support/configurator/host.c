@@ -10,9 +10,9 @@
 
 #include "configurator/internal.h"
 
-static const char *lower(const char *text, apr_pool_t *pool)
+const char *name_lower(const char *name, apr_pool_t *pool)
 {
-    char *copy = apr_pstrdup(pool, text), *s;
+    char *copy = apr_pstrdup(pool, name), *s;
 
     for (s = copy; *s; s++) {
         *s = (char)apr_tolower(*s);
@@ -156,28 +156,30 @@ static apr_array_header_t *names_read(const json_t *list, apr_pool_t *pool)
     size_t i;
 
     json_array_foreach(list, i, name) {
-        APR_ARRAY_PUSH(names, const char *) = lower(json_string_value(name),
+        APR_ARRAY_PUSH(names, const char *) = name_lower(json_string_value(name),
                                                     pool);
     }
     return names;
 }
 
-/* The address of a list that covers the same; -1. */
-static int address_find(const apr_array_header_t *list, const char *address,
-                        int port)
+int address_is_same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+void address_add(apr_array_header_t *list, const address_t *address)
 {
     int i;
 
     for (i = 0; i < list->nelts; i++) {
-        const address_t *a = &APR_ARRAY_IDX(list, i, address_t);
+        const address_t *old = &APR_ARRAY_IDX(list, i, address_t);
 
-        if (a->port == port && (address && a->address
-                                ? strcmp(a->address, address) == 0
-                                : a->address == address)) {
-            return i;
+        if (old->port == address->port
+            && address_is_same(old->address, address->address)) {
+            return;
         }
     }
-    return -1;
+    APR_ARRAY_PUSH(list, address_t) = *address;
 }
 
 /* "*" is two entries in the dump, of IPv4 and of IPv6, and one for us:
@@ -192,15 +194,10 @@ static apr_array_header_t *addresses_read(const json_t *list,
 
     json_array_foreach(list, i, entry) {
         const char *address = address_plain(member(entry, "address"));
-        int port = number(entry, "port");
-        address_t *new;
+        address_t new = { member(entry, "text"), address,
+                          number(entry, "port") };
 
-        if (address_find(addresses, address, port) < 0) {
-            new = apr_array_push(addresses);
-            new->text = member(entry, "text");
-            new->address = address;
-            new->port = port;
-        }
+        address_add(addresses, &new);
     }
     return addresses;
 }
@@ -256,7 +253,7 @@ static void host_read(host_t *host, const json_t *document,
 {
     const char *name = member(document, "server_name");
 
-    host->server_name = name ? lower(name, pool) : NULL;
+    host->server_name = name ? name_lower(name, pool) : NULL;
     host->hostname = host->server_name;
     host->aliases = names_read(json_object_get(document, "aliases"), pool);
     host->addresses = addresses_read(json_object_get(document, "addresses"),
@@ -330,7 +327,7 @@ static void domains_read(configurator_t *c)
     c->domains = apr_hash_make(c->pool);
     json_array_foreach(json_object_get(c->config, "domains"), i, domain) {
         json_array_foreach(json_object_get(domain, "names"), j, name) {
-            apr_hash_set(c->domains, lower(json_string_value(name), c->pool),
+            apr_hash_set(c->domains, name_lower(json_string_value(name), c->pool),
                          APR_HASH_KEY_STRING, domain);
         }
     }

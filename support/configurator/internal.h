@@ -6,9 +6,10 @@
  *     match.c         httpd's own matching: address, port, name -> host
  *     names.c         configurator_names
  *     choose.c        configurator_choose
+ *     rewrite.c       what a redirect does with one request
+ *     redirect.c      which directives send a host's requests to https
  *     plan.c          what a plan holds: files, hosts, wishes, words
  *     twin.c          the TLS twin of an http host
- *     twin_rules.c    what may not be in the twin as it is in the original
  *     tls.c           the certificate in a TLS host that is there
  *     deploy.c        configurator_deploy: which of these, or a new host
  *     enhance.c       configurator_enhance
@@ -97,6 +98,11 @@ struct configurator_t {
     apr_pool_t *pool;
 };
 
+/* Everything of a configurator but the lens. @param config  borrowed */
+configurator_t *configurator_read(const json_t *config,
+                                  const configurator_options_t *options,
+                                  apr_pool_t *pool);
+
 /* Read all hosts of c->config into c. */
 void host_read_all(configurator_t *c);
 
@@ -115,6 +121,9 @@ int host_has_port(const host_t *host, int port);
 
 /* Index of its next directive of that name (any case) from from on; -1. */
 int host_directive(const host_t *host, const char *name, int from);
+
+/* A name in lower case, as certificates have it. */
+const char *name_lower(const char *name, apr_pool_t *pool);
 
 /* An IP address as the dump has it: NULL for those that stand for all. */
 const char *address_plain(const char *address);
@@ -141,6 +150,17 @@ typedef struct spot_t {
 
 /* Sort the hosts of c into spots. */
 void match_read(configurator_t *c);
+
+/* The spot of exactly that address (NULL: all others) and port (0: all
+ * others); NULL. */
+const spot_t *match_exact(const configurator_t *c, const char *address,
+                          int port);
+
+/* Put an address into a list of address_t unless it is there. */
+void address_add(apr_array_header_t *list, const address_t *address);
+
+/* 1 if both are the same IP address, or both NULL. */
+int address_is_same(const char *a, const char *b);
 
 /* The spot in which a connection to that port finds a host because of one
  * of its addresses; NULL if another spot comes first or the address has
@@ -173,6 +193,26 @@ apr_array_header_t *match_candidates(const configurator_t *c,
 configurator_host_t match_tls(const configurator_t *c, const host_t *host,
                               const char *name, int port);
 
+/* ------------------------------------------------------------- redirect */
+
+/* A directive that sends requests to https. */
+typedef struct redirect_t {
+    int first;                  /* in host->directives: its first condition */
+    int last;                   /* itself */
+    int whole;                  /* 1: every request for every name by http */
+    int loops;                  /* 1: a request by TLS may be sent to itself */
+    int dead;                   /* 1: it never concerns one by TLS */
+} redirect_t;
+
+/* Of redirect_t, in order: those of a host. @param port  of TLS */
+apr_array_header_t *redirects_find(const configurator_t *c,
+                                   const host_t *host, int port,
+                                   apr_pool_t *pool);
+
+/* The arguments of a directive, quotes undone, of const char *. */
+apr_array_header_t *directive_words(const directive_t *directive,
+                                    apr_pool_t *pool);
+
 /* ----------------------------------------------------------------- plan */
 
 /* A file that is edited. */
@@ -184,6 +224,10 @@ typedef struct plan_file_t {
     int early;                  /* 1: needed before the certificate */
     int bare_dir;               /* 1: stage its temporary in the parent */
 } plan_file_t;
+
+#define PLAN_REDIRECT 1
+#define PLAN_HSTS 2
+#define PLAN_STAPLING 4
 
 /* A virtual host that is edited, and its twin. */
 typedef struct plan_host_t {
@@ -199,20 +243,24 @@ typedef struct plan_host_t {
     int certificate;            /* the same for "certificate_file" */
     apr_array_header_t *aliases;    /* const char *: ServerAliases that the
                                        plan adds */
+    int enhanced;               /* PLAN_REDIRECT, ... that the plan put in */
 } plan_host_t;
 
 /* A host that this plan makes: what httpd must tell of it afterwards. */
 typedef struct plan_new_t {
-    configurator_host_t of;     /* the http host before it; the main server:
-                                   it stands behind all others */
+    configurator_host_t of;     /* the http host that it is for */
+    configurator_host_t behind; /* the host that it stands behind; the main
+                                   server: behind all others */
     plan_host_t *source;        /* NULL for the main server's */
-    apr_array_header_t *lines;  /* of const char *: its text without
-                                   indentation; the main server's only */
-    const char *server_name;    /* nullable */
-    apr_array_header_t *aliases;    /* const char * */
+    apr_array_header_t *lines;  /* const char *: its directives, of the main
+                                   server's only */
+    plan_file_t *file;          /* where that goes */
+    const char *header;         /* the arguments of its <VirtualHost> */
+    apr_array_header_t *names;  /* const char *: of the certificate */
     apr_array_header_t *addresses;  /* address_t */
-    int stapling;
+    int stapling;               /* -1: as its original */
     int certificate_file;
+    int enhanced;               /* PLAN_HSTS, ... */
 } plan_new_t;
 
 /* A listener that is needed. */
@@ -249,6 +297,9 @@ apr_status_t plan_file(plan_file_t **pfile, configurator_plan_t *plan,
                        const char *path, journal_step_t step,
                        acme_err_t *err);
 
+/* Index in the file's lines of a directive of the dump; -1. */
+int plan_line_of(const plan_file_t *file, const directive_t *directive);
+
 /* A virtual host's block for edits. @return APR_ENOTIMPL if it may not be
  * edited: macro, generated, cannot be read */
 apr_status_t plan_host(plan_host_t **phost, configurator_plan_t *plan,
@@ -257,6 +308,10 @@ apr_status_t plan_host(plan_host_t **phost, configurator_plan_t *plan,
 /* The same if it is open already; NULL. */
 plan_host_t *plan_host_find(const configurator_plan_t *plan,
                             configurator_host_t index);
+
+/* The host that this plan makes for an http host; NULL. */
+plan_new_t *plan_new_find(const configurator_plan_t *plan,
+                          configurator_host_t of);
 
 /* Note that a module has to be loaded, by short name: "headers". */
 void plan_want_module(configurator_plan_t *plan, const char *name,
@@ -284,17 +339,70 @@ apr_status_t plan_refuse(configurator_plan_t *plan, const char *paste,
                          acme_err_t *err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* --------------------------------------------------------------- deploy */
+
+/* Where a TLS host stands among others, of which it takes nothing:
+ * address_stand is the host behind which it has to stand, if not index, so
+ * that the default hosts stay what they are; address_hides is a TLS host
+ * that would lose its connections, or CONFIGURATOR_NONE. */
+configurator_host_t address_stand(const configurator_t *c,
+                                  const apr_array_header_t *addresses,
+                                  configurator_host_t index);
+configurator_host_t address_hides(const configurator_t *c,
+                                  const apr_array_header_t *addresses);
+
+/* As an argument of <VirtualHost>. */
+const char *address_text(const address_t *address, apr_pool_t *pool);
+
+/* Where the TLS host of an http host is to answer, of address_t: on its
+ * addresses, but joining the TLS hosts that are there already instead of
+ * hiding them. */
+apr_array_header_t *twin_addresses(const configurator_plan_t *plan,
+                                   const host_t *host, int port);
+
+/* Plan the twin of a virtual host; sets *pchanged. */
+apr_status_t twin_plan(configurator_plan_t *plan, int *pchanged,
+                       const configurator_deploy_t *deploy, acme_err_t *err);
+
+/* Plan a virtual host for what the main server serves. */
+apr_status_t twin_plan_main(configurator_plan_t *plan, int *pchanged,
+                            const configurator_deploy_t *deploy,
+                            acme_err_t *err);
+
+/* The text of a twin for people to paste. */
+const char *twin_paste(const configurator_plan_t *plan,
+                       const configurator_deploy_t *deploy);
+
+/* Plan the certificate in a TLS host that is there. @param aliases  const
+ * char *: names that it has to get first */
+apr_status_t tls_plan(configurator_plan_t *plan, int *pchanged,
+                      const host_t *tls, const apr_array_header_t *aliases,
+                      const configurator_deploy_t *deploy, acme_err_t *err);
+
+/* See that the names are in one ACMEDomain.
+ * @param pinsert   set: 1 if it has to be written into the TLS host
+ * @param pchanged  set to 1 if one that is there is extended */
+apr_status_t domain_plan(configurator_plan_t *plan, int *pinsert,
+                         int *pchanged, const apr_array_header_t *names,
+                         acme_err_t *err);
+
+/* The TLS host that serves name where the http host does, or host itself if
+ * it speaks TLS; CONFIGURATOR_NONE. */
+configurator_host_t deploy_tls(const configurator_t *c, const host_t *host,
+                               const char *name, int port);
+
+/* Put a directive with one argument at the end of a block. */
+apr_status_t block_put(block_t *block, const char *name, const char *word,
+                       acme_err_t *err, apr_pool_t *pool);
+
+/* The node of a block that holds a directive of the dump; -1. */
+int block_node_of(const block_t *block, const directive_t *directive);
+
 /* --------------------------------------------------------------- choose */
 
 /* The http hosts that answer for name (lower case), and all that were
  * weighed. @return 1 if a question is open */
 int choose_hosts(configurator_choice_t *choice, const configurator_t *c,
                  const char *name, apr_pool_t *pool);
-
-/* --------------------------------------------------------------- server */
-
-/* modules.c: is a file the output of a program that writes it anew?
- * @param pwho  set where it is: who says so */
-int apache_is_generated(const text_t *text, const char **pwho);
 
 #endif

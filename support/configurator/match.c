@@ -35,6 +35,12 @@ static spot_t *spot_find(const configurator_t *c, const char *address,
     return apr_hash_get(c->spots, key, APR_HASH_KEY_STRING);
 }
 
+const spot_t *match_exact(const configurator_t *c, const char *address,
+                          int port)
+{
+    return spot_find(c, address, port);
+}
+
 static void spot_add(configurator_t *c, const address_t *address, int host)
 {
     spot_t *spot = spot_find(c, address->address, address->port);
@@ -137,9 +143,7 @@ static int is_in(const host_t *host, const spot_t *spot)
         const address_t *a = &APR_ARRAY_IDX(host->addresses, i, address_t);
 
         if (a->port == spot->port
-            && (a->address && spot->address
-                ? strcmp(a->address, spot->address) == 0
-                : a->address == spot->address)) {
+            && address_is_same(a->address, spot->address)) {
             return 1;
         }
     }

@@ -3,10 +3,12 @@
  */
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 
 #include <apr_strings.h>
 
 #include "configurator/internal.h"
+#include "configurator/server.h"
 
 apr_status_t configurator_plan(configurator_plan_t **pplan,
                                configurator_t *c, acme_err_t *err,
@@ -80,6 +82,22 @@ apr_status_t plan_file(plan_file_t **pfile, configurator_plan_t *plan,
     return APR_SUCCESS;
 }
 
+int plan_line_of(const plan_file_t *file, const directive_t *directive)
+{
+    int i;
+
+    for (i = 0; i < file->text->lines->nelts; i++) {
+        const scan_line_t *line = &APR_ARRAY_IDX(file->text->lines, i,
+                                                 scan_line_t);
+
+        if (line->last == directive->line
+            && strcasecmp(line->name, directive->name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 /* ----------------------------------------------------------------- hosts */
 
 plan_host_t *plan_host_find(const configurator_plan_t *plan,
@@ -92,6 +110,21 @@ plan_host_t *plan_host_find(const configurator_plan_t *plan,
 
         if (host->host->index == index) {
             return host;
+        }
+    }
+    return NULL;
+}
+
+plan_new_t *plan_new_find(const configurator_plan_t *plan,
+                          configurator_host_t of)
+{
+    int i;
+
+    for (i = 0; i < plan->twins->nelts; i++) {
+        plan_new_t *twin = APR_ARRAY_IDX(plan->twins, i, plan_new_t *);
+
+        if (twin->of == of) {
+            return twin;
         }
     }
     return NULL;
@@ -199,9 +232,7 @@ void plan_want_listen(configurator_plan_t *plan, const char *address,
         const plan_listen_t *old = &APR_ARRAY_IDX(plan->listens, i,
                                                   plan_listen_t);
 
-        if (old->port == port && (old->address && address
-                                  ? strcmp(old->address, address) == 0
-                                  : old->address == address)) {
+        if (old->port == port && address_is_same(old->address, address)) {
             return;
         }
     }

@@ -1,0 +1,143 @@
+/*
+ * deploy: what makes a host's names served by TLS.
+ *
+ *     no TLS host has one of the names   the twin of the http host, or a new
+ *                                        host where the main server serves
+ *     TLS hosts have them                the certificate in each of these;
+ *                                        names that none has go to the first
+ */
+#include <string.h>
+#include <strings.h>
+
+#include <apr_strings.h>
+
+#include "configurator/internal.h"
+
+/* The TLS host that answers for a name of host; one that has it only by a
+ * pattern and stands behind host does not count, for a twin comes first. */
+static configurator_host_t tls_of(const configurator_t *c,
+                                  const host_t *host, const char *name,
+                                  int port)
+{
+    configurator_host_t found = match_tls(c, host, name, port);
+
+    return found != CONFIGURATOR_NONE && found > host->index
+           && host->index != CONFIGURATOR_MAIN
+           && !host_has_name(host_at(c, found), name, 0)
+           ? CONFIGURATOR_NONE : found;
+}
+
+configurator_host_t deploy_tls(const configurator_t *c, const host_t *host,
+                               const char *name, int port)
+{
+    return host->ssl ? host->index
+                     : tls_of(c, host, name_lower(name, c->pool), port);
+}
+
+/* The TLS hosts of the names, each once, and the names that have none. */
+static apr_array_header_t *tls_hosts(apr_array_header_t **pleft,
+                                     const configurator_plan_t *plan,
+                                     const host_t *host,
+                                     const configurator_deploy_t *deploy)
+{
+    apr_array_header_t *hosts = apr_array_make(plan->pool, 1, sizeof(int));
+    int i, j;
+
+    *pleft = apr_array_make(plan->pool, 1, sizeof(char *));
+    for (i = 0; i < deploy->names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(deploy->names, i, const char *);
+        int found = deploy_tls(plan->c, host, name, deploy->port);
+
+        if (found == CONFIGURATOR_NONE
+            || !host_has_name(host_at(plan->c, found),
+                              name_lower(name, plan->pool), 1)) {
+            APR_ARRAY_PUSH(*pleft, const char *) = name;
+        }
+        for (j = 0; j < hosts->nelts; j++) {
+            if (APR_ARRAY_IDX(hosts, j, int) == found) {
+                break;
+            }
+        }
+        if (found != CONFIGURATOR_NONE && j == hosts->nelts) {
+            APR_ARRAY_PUSH(hosts, int) = found;
+        }
+    }
+    return hosts;
+}
+
+/* The names of left that http serves at host, and no other host does. */
+static apr_status_t hosts_plan(configurator_plan_t *plan, int *pchanged,
+                               const apr_array_header_t *hosts,
+                               const apr_array_header_t *left,
+                               const configurator_deploy_t *deploy,
+                               acme_err_t *err)
+{
+    const apr_array_header_t *none = apr_array_make(plan->pool, 1,
+                                                    sizeof(char *));
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (i = 0; i < hosts->nelts && rv == APR_SUCCESS; i++) {
+        rv = tls_plan(plan, pchanged,
+                      host_at(plan->c, APR_ARRAY_IDX(hosts, i, int)),
+                      i == 0 ? left : none, deploy, err);
+    }
+    return rv;
+}
+
+/* What this plan makes for the host already. */
+static apr_status_t again(configurator_plan_t *plan, int *pchanged,
+                          const configurator_deploy_t *deploy,
+                          acme_err_t *err)
+{
+    int insert = 0;
+    apr_status_t rv = deploy->certificate ? APR_SUCCESS
+        : domain_plan(plan, &insert, pchanged, deploy->names, err);
+
+    return rv == APR_SUCCESS && insert
+           ? base_err_set(err, APR_EEXIST, BASE_EXIT_FAILED,
+                          "%s gets a TLS twin for other names already: give "
+                          "all its names at once",
+                          configurator_place(plan->c, deploy->host,
+                                             plan->pool)) : rv;
+}
+
+static apr_status_t deploy_plan(configurator_plan_t *plan, int *pchanged,
+                                const configurator_deploy_t *deploy,
+                                acme_err_t *err)
+{
+    const host_t *host = host_at(plan->c, deploy->host);
+    apr_array_header_t *hosts, *left;
+
+    if (plan_new_find(plan, deploy->host)) {
+        return again(plan, pchanged, deploy, err);
+    }
+    hosts = tls_hosts(&left, plan, host, deploy);
+    if (hosts->nelts) {
+        return hosts_plan(plan, pchanged, hosts, left, deploy, err);
+    }
+    return host->index == CONFIGURATOR_MAIN
+           ? twin_plan_main(plan, pchanged, deploy, err)
+           : twin_plan(plan, pchanged, deploy, err);
+}
+
+apr_status_t configurator_deploy(configurator_plan_t *plan, int *presult,
+                                 const configurator_deploy_t *deploy,
+                                 acme_err_t *err)
+{
+    configurator_deploy_t with_port = *deploy;
+    apr_status_t rv;
+
+    *presult = 0;
+    plan->paste = NULL;
+    with_port.port = deploy->port ? deploy->port : plan->c->https;
+    if (with_port.port == 0) {
+        return plan_refuse(plan, NULL, err, "ACMEPortMap says that no https "
+                           "arrives here: no virtual host can serve it");
+    }
+    rv = deploy_plan(plan, presult, &with_port, err);
+    if (rv == APR_ENOTIMPL && !plan->paste) {
+        plan->paste = twin_paste(plan, &with_port);
+    }
+    return rv;
+}
