@@ -7,6 +7,7 @@ Suite *ports_suite(void);
 Suite *block_suite(void);
 Suite *edits_suite(void);
 Suite *scan_suite(void);
+Suite *twin_suite(void);
 Suite *walk_suite(void);
 
 int main(void)
@@ -14,7 +15,8 @@ int main(void)
     Suite *suites[] = {
         scan_suite(), generated_suite(), walk_suite(), layout_suite(),
         ports_suite(), block_suite(),
-        edits_suite(), NULL
+        edits_suite(), twin_suite(),
+        NULL
     };
 
     return unit_run(suites);
