@@ -250,9 +250,10 @@ static json_t *main_new(const server_rec *s, const acme_dump_tree_t *tree,
                                          s->module_config);
     json_t *aliases = strings_new(s->names, json_array(), p);
 
-    return json_pack("{s:o, s:o, s:o, s:o}",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}",
         "server_name", acme_dump_string(tree->named ? s->server_hostname
                                                     : NULL, p),
+        "hostname", acme_dump_string(s->server_hostname, p),
         "aliases", strings_new(s->wild_names, aliases, p),
         "document_root", acme_dump_string(core->ap_document_root, p),
         "directives", tree->directives);
@@ -350,10 +351,11 @@ static json_t *host_new(server_rec *s, json_t *directives, apr_pool_t *p)
     int is_file = *defn == '/';
     json_t *aliases = strings_new(s->names, json_array(), p);
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:b, s:b, s:b, "
-                     "s:o, s:o, s:o}",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:b, s:b, "
+                     "s:b, s:o, s:o, s:o}",
         "server_name", acme_dump_string(acme_server_named(s)
                                         ? s->server_hostname : NULL, p),
+        "hostname", acme_dump_string(s->server_hostname, p),
         "aliases", strings_new(s->wild_names, aliases, p),
         "addresses", addresses_new(s, p),
         "file", acme_dump_string(is_file ? defn : NULL, p),

@@ -12,6 +12,7 @@ use JSON::PP ();
 use Test::More;
 
 use ACME::Conf;
+use ACME::Hosts;
 use ACME::Schema;
 
 my $conf = ACME::Conf->new;
@@ -498,6 +499,84 @@ END
     is_deeply [map { scalar @{$_->{within}} }
                @{$json->{server}{main}{directives}}], [10],
         'the sections that are not decided while reading';
+}
+
+# --------------------------------------------------- the same as httpd -S
+
+# Hosts as httpd's own table has them, in odd cases; with a ServerName of the
+# main server, and without.
+{
+    my $host = sub { "<VirtualHost $_[0]>\n"
+        . join('', map { "$_\n" } @_[1 .. $#_]) . "</VirtualHost>\n" };
+    my $named = sub { return $host->($_[0], "ServerName $_[1]") };
+    my %odd = (
+        'IPv4 and IPv6, each as wildcard and address' => join('',
+            $named->('*:80', 'a.test'), $named->('_default_:80', 'b.test'),
+            $named->('0.0.0.0:80', 'c.test'), $named->('[::]:80', 'd.test'),
+            $named->('127.0.0.1:80', 'e.test'),
+            $host->('[::1]:80', 'ServerName f.test', 'ServerAlias g.test')),
+        'names with scheme, port, quotes, in capitals, as addresses' =>
+            join('', $host->('*:80', 'ServerName https://A.test:8443',
+                             'ServerAlias A.test b.test:80 a.test'),
+                 $named->('*:80', 'b.test:81'), $named->('*:80', '"q.test"'),
+                 $host->('*:80', 'ServerName one.test', 'ServerName two.test'),
+                 $named->('*:80', 'dot.test.'), $named->('*:80', '127.0.0.1'),
+                 $named->('*:80', 'single')),
+        'aliases with wildcards' => join('', $host->('*:80',
+            'ServerName a.test', 'ServerAlias *.a.test ?.b.test x.test *'),
+            $host->('*:80', 'ServerName c.test', 'ServerAlias *.A.test')),
+        'the same name again' => join('', $named->('*:80', 'a.test'),
+            $host->('*:80', 'ServerName a.test', 'ServerAlias a.test'),
+            $named->('*:80', 'A.TEST'), $named->('127.0.0.1:80', 'a.test')),
+        'several addresses' => join('',
+            $named->('127.0.0.1:1 127.0.0.2:1 [::1]:1', 'a.test'),
+            $named->('*:1 127.0.0.1:1 127.0.0.1:2', 'b.test')),
+        'an address by its name' => join('',
+            $named->('localhost:80', 'a.test'),
+            $named->('localhost:80', 'b.test')),
+        'every port' => join('', $named->('*', 'a.test'),
+            $named->('_default_', 'b.test'), $named->('127.0.0.1', 'c.test'),
+            $named->('*:*', 'd.test'), $named->('[::1]:*', 'e.test')),
+        'no name' => join('', $host->('*:1'),
+            $host->('*:1', 'ServerAlias only.test *.w.test'),
+            $named->('*:1', 'n.test'), $host->('127.0.0.1:1'),
+            $host->('127.0.0.9:1', 'ServerAlias x.test'),
+            $host->('[::1]:1')),
+        'no address' => join('', $named->('no.invalid:80', 'a.test'),
+            $named->('no.invalid:80 *:80', 'b.test')),
+        'an address in other spellings' => join('',
+            $named->('[FE80:0:0::1]:80', 'a.test'),
+            $named->('[fe80::1]:80', 'b.test'),
+            $named->('[::ffff:127.0.0.1]:80', 'c.test'),
+            $named->('127.0.0.1:80', 'd.test')),
+    );
+    for my $without (0, 1) {
+        my $prologue = $conf->prologue;
+        $prologue =~ s/^ServerName.*\n//m if $without;
+        for my $what (sort keys %odd) {
+            my $file = $conf->write_file('conf/odd.conf', $prologue
+                                         . $odd{$what}, 0644);
+            my ($ours, $theirs) = map { $conf->run_httpd(['-f', $file, '-t',
+                '-D', $_])->{out} } qw(DUMP_ACME DUMP_VHOSTS);
+            my $json = JSON::PP->new->utf8->decode($ours);
+            valid $json, $what;
+            is_deeply ACME::Hosts::of_document($json),
+                ACME::Hosts::of_httpd($theirs), "as httpd -S: $what";
+        }
+    }
+}
+
+# The name that httpd compares with, and whether it was said.
+{
+    my $json = document("<VirtualHost *:1>\n</VirtualHost>\n"
+                        . "<VirtualHost 192.0.2.1:1>\n</VirtualHost>\n"
+                        . "<VirtualHost *:1>\nServerName A.test\n"
+                        . "</VirtualHost>\n", what => 'names of hosts');
+    is_deeply hosts($json, 'server_name', 'hostname')->[0],
+        [undef, 'main.test'], 'the main server\'s';
+    is_deeply hosts($json, 'server_name')->[1], [undef], 'whatever DNS says';
+    is_deeply hosts($json, 'server_name', 'hostname')->[2],
+        ['A.test', 'A.test'], 'its own';
 }
 
 # ------------------------------------------------------------------- domains

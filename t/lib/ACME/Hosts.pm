@@ -54,7 +54,6 @@ sub of_httpd
 sub of_document
 {
     my ($document) = @_;
-    my $main_name = $document->{server}{main}{server_name};
     my %of;
 
     for my $host (@{$document->{virtual_hosts}}) {
@@ -62,8 +61,7 @@ sub of_document
         for my $key (grep { !$seen{$_}++ } map { _key($_) }
                      @{$host->{addresses}}) {
             push @{$of{$key}}, {
-                name => $host->{server_name} // $main_name,
-                place => defined $host->{file}
+                name => $host->{hostname}, place => defined $host->{file}
                     ? "$host->{file}:$host->{line}" : $host->{defined},
                 aliases => [grep { !/[*?]/ } @{$host->{aliases}}],
                 wild => [grep { /[*?]/ } @{$host->{aliases}}],
@@ -79,9 +77,9 @@ sub of_document
 sub _key
 {
     my ($address) = @_;
-    my $ip = $address->{text} =~ /^(?:\*|_default_)$/ ? '*'
+    my $ip = $address->{address} =~ /^(?:0\.0\.0\.0|::)$/ ? '*'
         : $address->{address} =~ /:/ ? "[$address->{address}]"
-        : $address->{address} eq '0.0.0.0' ? '*' : $address->{address};
+        : $address->{address};
 
     return "$ip:" . ($address->{port} || '*');
 }
