@@ -109,10 +109,14 @@ static apr_status_t file_finish(configurator_result_t *result,
     change.parsed_len = file->text->len;
     change.stage_in_parent = file->bare_dir;
     APR_ARRAY_PUSH(result->changes, journal_change_t) = change;
-    if (file->early) {
+    if (!file->early) {
+        return APR_SUCCESS;
+    }
+    rv = edits_finish(&change.data, &change.len, file->early, err, pool);
+    if (rv == APR_SUCCESS) {
         APR_ARRAY_PUSH(result->early, journal_change_t) = change;
     }
-    return APR_SUCCESS;
+    return rv;
 }
 
 /* Put in the order in which changes may go live; those of one step keep

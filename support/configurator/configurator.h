@@ -48,6 +48,8 @@ typedef struct configurator_plan_t configurator_plan_t;
 /** How it is found and what may be used. Borrowed. */
 typedef struct configurator_options_t {
     const char *module;      /**< path of mod_acme.so */
+    const apr_array_header_t *defines;  /**< nullable; const char *: httpd's
+                                             -D */
 } configurator_options_t;
 
 /**
@@ -212,7 +214,8 @@ typedef struct configurator_result_t {
                                         be live before a certificate can be
                                         issued (mod_acme loaded, settings);
                                         empty: httpd can do it as it is.
-                                        Each is in changes as well */
+                                        Their paths are in changes as well,
+                                        with all that is to be done there */
     apr_array_header_t *steps;     /**< of const char *: sentences for
                                         --plan and the checkpoint's notes */
     apr_array_header_t *warnings;  /**< of const char *: what the admin

@@ -13,8 +13,10 @@
  *     tls.c           the certificate in a TLS host that is there
  *     deploy.c        configurator_deploy: which of these, or a new host
  *     enhance.c       configurator_enhance
- *     modules.c, listen.c, settings.c
- *                     what the whole server needs
+ *     manage.c, modules.c, listen.c, settings.c
+ *                     what the whole server needs (server.h)
+ *     walk.c, layout.c, ports.c, generated.c
+ *                     what they know of files, system and ports
  *     expect.c        configurator_expect
  *     scan.c, block.c, edits.c
  *                     text.h: a file, of whose meaning they know nothing
@@ -221,7 +223,8 @@ typedef struct plan_file_t {
     edits_t *edits;
     const char *real;           /* its path without links */
     journal_step_t step;
-    int early;                  /* 1: needed before the certificate */
+    edits_t *early;             /* those that are needed before the
+                                   certificate, once more; NULL: none */
     int bare_dir;               /* 1: stage its temporary in the parent */
 } plan_file_t;
 
@@ -282,6 +285,8 @@ struct configurator_plan_t {
     apr_array_header_t *listens;    /* plan_listen_t, each once */
     int stapling_cache;         /* 1: SSLStaplingCache has to be there */
     int acme;                   /* 1: mod_acme has to be loaded */
+    apr_array_header_t *settings;   /* const char *: directives for the
+                                       whole server */
     /* results */
     apr_array_header_t *changes;    /* journal_change_t: whole files, links */
     apr_array_header_t *early;      /* of int: 1 for those of changes that
@@ -404,5 +409,12 @@ int block_node_of(const block_t *block, const directive_t *directive);
  * weighed. @return 1 if a question is open */
 int choose_hosts(configurator_choice_t *choice, const configurator_t *c,
                  const char *name, apr_pool_t *pool);
+
+/* --------------------------------------------------------------- server */
+
+/* generated.c: is a file the output of a panel or a program that will write
+ * it anew?
+ * @param pwho  set to who it is: "cPanel", "another program"; else NULL */
+int apache_is_generated(const text_t *text, const char **pwho);
 
 #endif

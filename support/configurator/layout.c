@@ -191,9 +191,8 @@ static int is_link(const char *path)
     return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
-/** Add the link of one file, if it is not there. */
-static apr_status_t add_link(layout_links_t *links, const char *name,
-                             acme_err_t *err, apr_pool_t *pool)
+apr_status_t layout_link(layout_links_t *links, const char *name,
+                         acme_err_t *err, apr_pool_t *pool)
 {
     const char *target = apr_pstrcat(pool, links->layout->available, "/",
                                      name, NULL);
@@ -307,13 +306,13 @@ apr_status_t layout_enable(layout_links_t *links, const char *module,
         || check_load(load, module, links->root, err, result_pool)
            != APR_SUCCESS
         || (is_file(conf)
-            && add_link(links, apr_pstrcat(result_pool, module, ".conf",
-                                           NULL), err, result_pool)
+            && layout_link(links, apr_pstrcat(result_pool, module, ".conf",
+                                              NULL), err, result_pool)
                != APR_SUCCESS)) {
         return err->status;
     }
-    return add_link(links, apr_pstrcat(result_pool, module, ".load", NULL),
-                    err, result_pool);
+    return layout_link(links, apr_pstrcat(result_pool, module, ".load", NULL),
+                       err, result_pool);
 }
 
 /* --------------------------------------------------------- LoadModule */

@@ -28,6 +28,7 @@ apr_status_t configurator_plan(configurator_plan_t **pplan,
     plan->listens = apr_array_make(result_pool, 2, sizeof(plan_listen_t));
     plan->changes = apr_array_make(result_pool, 4, sizeof(journal_change_t));
     plan->early = apr_array_make(result_pool, 4, sizeof(int));
+    plan->settings = apr_array_make(result_pool, 4, sizeof(char *));
     plan->steps = apr_array_make(result_pool, 4, sizeof(char *));
     plan->warnings = apr_array_make(result_pool, 4, sizeof(char *));
     *pplan = plan;

@@ -7,19 +7,7 @@
 #ifndef ACME_CONFIGURATOR_SERVER_H
 #define ACME_CONFIGURATOR_SERVER_H
 
-#include <apr_hash.h>
-
-#include "configurator/text.h"
-
-/* ------------------------------------------------------------ generated */
-
-/**
- * Is this the work of a panel or a program that will write it anew?
- * Source: ours.
- *
- * @param pwho  set to who it is: "cPanel", "another program"; else NULL
- */
-int apache_is_generated(const text_t *text, const char **pwho);
+#include "configurator/internal.h"
 
 /* ----------------------------------------------------------------- walk */
 
@@ -132,6 +120,11 @@ typedef struct layout_links_t {
 apr_status_t layout_enable(layout_links_t *links, const char *module,
                            acme_err_t *err, apr_pool_t *result_pool);
 
+/** Add the link of one file ("acme.conf") that is there or will be, unless
+ *  it is there. @return APR_EGENERAL for what stands in its place */
+apr_status_t layout_link(layout_links_t *links, const char *name,
+                         acme_err_t *err, apr_pool_t *pool);
+
 /** The line that loads a module, or may; with commented, one that would if
  *  its mark were taken away. NULL: none. */
 const walk_line_t *layout_line(const walk_t *walk, const char *module,
@@ -177,5 +170,60 @@ apr_status_t port_try(const char *address, int port, pid_t own,
 /** 1 if who listens on listener answers at address, too (same port).
  *  @param mapped  1: :: takes IPv4 as well */
 int port_covers(const char *listener, const char *address, int mapped);
+
+/* --------------------------------------------------------------- manage */
+
+/** What configurator_manage works with. */
+typedef struct server_plan_t {
+    configurator_plan_t *plan;
+    walk_t *walk;
+    layout_t *layout;
+    apr_array_header_t *wanted;     /**< const char *: modules to be loaded,
+                                         by short name */
+    apr_array_header_t *settings;   /**< const char *: lines for the whole
+                                         server that have no place yet */
+} server_plan_t;
+
+/** Open a file for edits of the whole server's. @param lines  const char *:
+ *  what would be put there, to paste where the file is somebody else's */
+apr_status_t server_file(plan_file_t **pfile, configurator_plan_t *plan,
+                         const char *path, journal_step_t step,
+                         const apr_array_header_t *lines, acme_err_t *err);
+
+/** edits_insert; early: for what is early as well. */
+apr_status_t server_insert(configurator_plan_t *plan, plan_file_t *file,
+                           int before, const apr_array_header_t *lines,
+                           int early, acme_err_t *err);
+
+/** edits_remove, likewise. */
+apr_status_t server_remove(configurator_plan_t *plan, plan_file_t *file,
+                           int line, int early, acme_err_t *err);
+
+/** Plan a new file, readable by all. */
+void server_create(configurator_plan_t *plan, const char *path,
+                   journal_step_t step, const char *data, int early);
+
+/** Links to be filled in. */
+layout_links_t server_links_new(const server_plan_t *server);
+
+/** Plan the links from the one of that index on. */
+void server_links(configurator_plan_t *plan, const layout_links_t *links,
+                  int from, int early);
+
+/** modules.c: note in wanted what the plan needs and httpd has not. */
+void modules_wanted(server_plan_t *server);
+
+/** modules.c: plan that they are loaded; takes the settings along where
+ *  mod_acme's LoadModule line is new. */
+apr_status_t modules_load(server_plan_t *server, acme_err_t *err);
+
+/** settings.c: plan the rest of the settings, and the stapling cache. */
+apr_status_t settings_put(server_plan_t *server, acme_err_t *err);
+
+/** listen.c: 1 if httpd has all listeners that the plan needs. */
+int listen_is_complete(const configurator_plan_t *plan);
+
+/** listen.c: plan those that are missing, and try their ports. */
+apr_status_t listen_put(server_plan_t *server, acme_err_t *err);
 
 #endif

@@ -3,10 +3,13 @@
 
 Suite *generated_suite(void);
 Suite *layout_suite(void);
+Suite *listen_suite(void);
+Suite *modules_suite(void);
 Suite *ports_suite(void);
 Suite *block_suite(void);
 Suite *edits_suite(void);
 Suite *scan_suite(void);
+Suite *settings_suite(void);
 Suite *twin_suite(void);
 Suite *walk_suite(void);
 
@@ -14,9 +17,8 @@ int main(void)
 {
     Suite *suites[] = {
         scan_suite(), generated_suite(), walk_suite(), layout_suite(),
-        ports_suite(), block_suite(),
-        edits_suite(), twin_suite(),
-        NULL
+        modules_suite(), settings_suite(), listen_suite(), ports_suite(),
+        block_suite(), edits_suite(), twin_suite(), NULL
     };
 
     return unit_run(suites);

@@ -1,0 +1,384 @@
+/*
+ * settings.c: directives for the whole server: what acmectl was told of the
+ * CA, and a cache for OCSP responses.
+ *
+ * They go where a reader looks for them: behind the last of their kind;
+ * else Debian's way into mods-available/acme.conf; else behind the line
+ * that loads mod_acme; else at the end of the main file.
+ */
+#include "configurator/server.h"
+
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#define CONF_HEAD "# mod_acme: settings of the whole server.\n"
+
+/* Bytes for OCSP responses, of some 2 KiB each. */
+#define STAPLING_CACHE_SIZE 131072
+
+/* ------------------------------------------------------------------ said */
+
+/** The arguments of a directive as words. */
+static apr_array_header_t *words_of(const directive_t *directive,
+                                    apr_pool_t *pool)
+{
+    acme_err_t ignored = { 0 };
+    const char *line = apr_pstrcat(pool, directive->name, " ",
+                                   directive->args, "\n", NULL);
+    text_t *text;
+
+    if (text_make(&text, directive->file, line, strlen(line), &ignored, pool)
+        != APR_SUCCESS || text->lines->nelts == 0) {
+        return apr_array_make(pool, 1, sizeof(char *));
+    }
+    return text_words(text, &APR_ARRAY_IDX(text->lines, 0, scan_line_t),
+                      pool);
+}
+
+/** The directive of that name that counts for the whole server: the last
+ *  one outside of sections; NULL. */
+static const directive_t *said(const configurator_t *c, const char *name)
+{
+    const directive_t *found = NULL;
+    int i = -1;
+
+    while ((i = host_directive(c->main, name, i + 1)) >= 0) {
+        const directive_t *one = &APR_ARRAY_IDX(c->main->directives, i,
+                                                directive_t);
+
+        if (!*one->within) {
+            found = one;
+        }
+    }
+    return found;
+}
+
+static const char *without_mailto(const char *contact)
+{
+    return strncasecmp(contact, "mailto:", 7) == 0 ? contact + 7 : contact;
+}
+
+/** 1 if two arguments of that directive mean the same. */
+static int is_equal(const configurator_t *c, const char *name,
+                    const char *one, const char *other)
+{
+    const char *root = json_string_value(json_object_get(server_of(c),
+                                                         "root"));
+
+    if (strcmp(name, "ACMEContact") == 0) {
+        return strcmp(without_mailto(one), without_mailto(other)) == 0;
+    }
+    if (strcmp(name, "ACMECACertificateFile") == 0) {
+        apr_size_t len = strlen(root);
+
+        one += strncmp(one, root, len) == 0 && one[len] == '/' ? len + 1 : 0;
+        other += strncmp(other, root, len) == 0 && other[len] == '/'
+                 ? len + 1 : 0;
+    }
+    return strcmp(one, other) == 0;
+}
+
+/** Note a directive, unless the server says it already. */
+static apr_status_t say(configurator_plan_t *plan, const char *name,
+                        const char *value, acme_err_t *err)
+{
+    const directive_t *there = said(plan->c, name);
+    const char *quoted = text_quote(value, plan->pool);
+    const char *line;
+    apr_array_header_t *words;
+
+    if (!quoted) {
+        return base_err_set(err, APR_EINVAL, BASE_EXIT_USAGE,
+                            "\"%s\" cannot be an argument of %s: it has a "
+                            "line break or ${ in it", value, name);
+    }
+    line = apr_pstrcat(plan->pool, name, " ", quoted, NULL);
+    if (there) {
+        words = words_of(there, plan->pool);
+        if (words->nelts
+            && is_equal(plan->c, name, value,
+                        APR_ARRAY_IDX(words, 0, const char *))) {
+            return APR_SUCCESS;
+        }
+        return plan_refuse(plan, line, err, "%s:%d says \"%s %s\", not "
+                           "\"%s\": change that line, or ask for what it "
+                           "says", *there->file ? there->file
+                           : "the command line", there->line, there->name,
+                           there->args, line);
+    }
+    APR_ARRAY_PUSH(plan->settings, const char *) = line;
+    plan->acme = 1;
+    return APR_SUCCESS;
+}
+
+/** 1 if a line is noted. */
+static int is_noted(const configurator_plan_t *plan, const char *name)
+{
+    apr_size_t len = strlen(name);
+    int i;
+
+    for (i = 0; i < plan->settings->nelts; i++) {
+        const char *line = APR_ARRAY_IDX(plan->settings, i, const char *);
+
+        if (strncmp(line, name, len) == 0 && line[len] == ' ') {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+apr_status_t configurator_settings(configurator_plan_t *plan, int *presult,
+                                   const configurator_settings_t *settings,
+                                   acme_err_t *err)
+{
+    const struct {
+        const char *name;
+        const char *value;
+    } wished[] = {
+        { "ACMEAgreement", settings->agreement ? "accepted" : NULL },
+        { "ACMECertificateAuthority", settings->ca },
+        { "ACMECACertificateFile", settings->ca_certificate_file },
+        { "ACMEContact", settings->contact }
+    };
+    int before = plan->settings->nelts;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(wished) / sizeof(wished[0]); i++) {
+        if (wished[i].value && !is_noted(plan, wished[i].name)
+            && say(plan, wished[i].name, wished[i].value, err)
+               != APR_SUCCESS) {
+            return err->status;
+        }
+    }
+    *presult = plan->settings->nelts > before;
+    return APR_SUCCESS;
+}
+
+/* ------------------------------------------------------------------- put */
+
+/** The line of a directive that the dump tells of: index; -1. */
+static int line_of(const text_t *text, const char *name, int last)
+{
+    int i;
+
+    for (i = 0; i < text->lines->nelts; i++) {
+        const scan_line_t *line = &APR_ARRAY_IDX(text->lines, i,
+                                                 scan_line_t);
+
+        if (line->last == last && line->kind == SCAN_DIRECTIVE
+            && strcasecmp(line->name, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static int behind(const text_t *text, int line)
+{
+    return line + 1 < text->lines->nelts ? line + 1 : -1;
+}
+
+static void tell(const server_plan_t *server, const char *path)
+{
+    int i;
+
+    for (i = 0; i < server->settings->nelts; i++) {
+        plan_step(server->plan, "say %s: %s",
+                  APR_ARRAY_IDX(server->settings, i, const char *), path);
+    }
+}
+
+/** Put the settings behind a line. */
+static apr_status_t put_behind(server_plan_t *server, const char *path,
+                               const char *name, int last, acme_err_t *err)
+{
+    plan_file_t *file;
+    int line;
+
+    if (server_file(&file, server->plan, path, JOURNAL_STEP_PORTS,
+                    server->settings, err) != APR_SUCCESS) {
+        return err->status;
+    }
+    line = line_of(file->text, name, last);
+    if (line < 0) {
+        return plan_refuse(server->plan, NULL, err, "%s:%d is not the %s "
+                           "that httpd has read there: the file has changed "
+                           "since", path, last, name);
+    }
+    tell(server, path);
+    return server_insert(server->plan, file, behind(file->text, line),
+                         server->settings, 0, err);
+}
+
+/** The last directive of mod_acme's outside of sections; NULL. Those that
+ *  name domains are no settings. */
+static const directive_t *last_setting(const configurator_t *c)
+{
+    const directive_t *found = NULL;
+    int i;
+
+    for (i = 0; i < c->main->directives->nelts; i++) {
+        const directive_t *one = &APR_ARRAY_IDX(c->main->directives, i,
+                                                directive_t);
+
+        if (strncmp(one->name, "ACME", 4) == 0 && !*one->within
+            && *one->file && strcasecmp(one->name, "ACMEDomain") != 0) {
+            found = one;
+        }
+    }
+    return found;
+}
+
+/** lines in a section. */
+static void wrap(apr_array_header_t *all, const char *module,
+                 const apr_array_header_t *lines)
+{
+    APR_ARRAY_PUSH(all, const char *) = apr_pstrcat(all->pool, "<IfModule ",
+                                                    module, ">", NULL);
+    apr_array_cat(all, lines);
+    APR_ARRAY_PUSH(all, const char *) = "</IfModule>";
+}
+
+/** The text of a new file of such lines. */
+static const char *file_text(const apr_array_header_t *lines,
+                             apr_pool_t *pool)
+{
+    const char *text = CONF_HEAD;
+    int i;
+
+    for (i = 0; i < lines->nelts; i++) {
+        const char *line = APR_ARRAY_IDX(lines, i, const char *);
+
+        text = apr_pstrcat(pool, text, *line == '<' ? "" : "    ", line,
+                           "\n", NULL);
+    }
+    return text;
+}
+
+/** Debian's way: the module's .conf. */
+static apr_status_t put_conf(server_plan_t *server,
+                             const apr_array_header_t *lines, int early,
+                             acme_err_t *err)
+{
+    configurator_plan_t *plan = server->plan;
+    layout_links_t links = server_links_new(server);
+    const char *path = apr_pstrcat(plan->pool, server->layout->available,
+                                   "/acme.conf", NULL);
+    plan_file_t *file;
+    apr_status_t rv;
+
+    if (access(path, F_OK) != 0) {
+        server_create(plan, path, JOURNAL_STEP_UNUSED,
+                      file_text(lines, plan->pool), early);
+    }
+    else {
+        rv = server_file(&file, plan, path, JOURNAL_STEP_PORTS, lines, err);
+        if (rv == APR_SUCCESS) {
+            rv = server_insert(plan, file, -1, lines, early, err);
+        }
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    rv = layout_link(&links, "acme.conf", err, plan->pool);
+    server_links(plan, &links, 0, early);
+    tell(server, path);
+    return rv;
+}
+
+static int is_new(const server_plan_t *server, const char *name)
+{
+    int i;
+
+    for (i = 0; i < server->wanted->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(server->wanted, i, const char *), name)
+            == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/** The end of the main file: behind all that loads a module. */
+static apr_status_t put_end(server_plan_t *server,
+                            const apr_array_header_t *lines,
+                            acme_err_t *err)
+{
+    const char *path = server->walk->main->path;
+    plan_file_t *file;
+    apr_status_t rv = server_file(&file, server->plan, path,
+                                  JOURNAL_STEP_PORTS, lines, err);
+
+    return rv == APR_SUCCESS
+           ? server_insert(server->plan, file, -1, lines, 0, err) : rv;
+}
+
+/* -------------------------------------------------------------- stapling */
+
+/** Where the cache may be made: beside the pid file, whose directory is
+ *  there and httpd's to write. */
+static const char *stapling_line(const server_plan_t *server)
+{
+    apr_pool_t *pool = server->plan->pool;
+    const char *pid_file = json_string_value(json_object_get(
+        server_of(server->plan->c), "pid_file"));
+    const char *dir = server->layout->kind == LAYOUT_LINKS
+                      && getenv("APACHE_RUN_DIR")
+                      ? "${APACHE_RUN_DIR}" : base_path_dir(pid_file, pool);
+    const char *value = apr_psprintf(pool, "shmcb:%s/ssl_stapling(%d)", dir,
+                                     STAPLING_CACHE_SIZE);
+    const char *quoted = text_quote(value, pool);
+
+    return apr_pstrcat(pool, "SSLStaplingCache ", quoted ? quoted : value,
+                       NULL);
+}
+
+/** All that goes into sections: settings that have no better place, and
+ *  the cache. */
+static apr_status_t put_sections(server_plan_t *server, int settings,
+                                 acme_err_t *err)
+{
+    configurator_plan_t *plan = server->plan;
+    apr_array_header_t *all = apr_array_make(plan->pool, 8, sizeof(char *));
+    apr_array_header_t *cache = apr_array_make(plan->pool, 1,
+                                               sizeof(char *));
+
+    if (settings) {
+        wrap(all, "acme_module", server->settings);
+    }
+    if (plan->stapling_cache) {
+        APR_ARRAY_PUSH(cache, const char *) = stapling_line(server);
+        wrap(all, "ssl_module", cache);
+        plan_step(plan, "let httpd keep OCSP responses: %s",
+                  APR_ARRAY_IDX(cache, 0, const char *));
+    }
+    if (all->nelts == 0) {
+        return APR_SUCCESS;
+    }
+    return server->layout->kind == LAYOUT_LINKS
+           ? put_conf(server, all, is_new(server, "acme"), err)
+           : put_end(server, all, err);
+}
+
+apr_status_t settings_put(server_plan_t *server, acme_err_t *err)
+{
+    const directive_t *last = last_setting(server->plan->c);
+    const walk_line_t *load = layout_line(server->walk, "acme", 0);
+    apr_status_t rv = APR_SUCCESS;
+    int left = server->settings->nelts > 0;
+
+    if (left && last) {
+        rv = put_behind(server, last->file, last->name, last->line, err);
+        left = 0;
+    }
+    else if (left && load && server->layout->kind != LAYOUT_LINKS) {
+        rv = put_behind(server, load->text->path, load->name,
+                        APR_ARRAY_IDX(load->text->lines, load->line,
+                                      scan_line_t).last, err);
+        left = 0;
+    }
+    return rv == APR_SUCCESS ? put_sections(server, left, err) : rv;
+}
