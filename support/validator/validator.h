@@ -1,7 +1,14 @@
 /*
  * validator: is what was asked for really served? A table of checks, each
  * a function with a name, a question and an answer, asked of a running
- * httpd over its own sockets, in a child that has given up root.
+ * httpd over its own sockets, in children that have given up root.
+ *
+ * A name is met once on each of its addresses: TCP, TLS on those of https,
+ * then "GET /". Most checks look at what was seen then. What a check needs
+ * and lacks ("not asked: no TLS") makes its answer -1, so that one fault is
+ * told once.
+ *
+ * A name that begins with "*." is asked for as one below it.
  */
 #ifndef ACME_VALIDATOR_H
 #define ACME_VALIDATOR_H
@@ -17,30 +24,35 @@ typedef struct validator_address_t {
 
 /** What one name should be like. Borrowed. */
 typedef struct validator_target_t {
-    const char *name;
+    const char *name;            /**< as base_name_check wants it, "*."
+                                      allowed */
     apr_array_header_t *http;    /**< of validator_address_t; may be empty */
     apr_array_header_t *https;   /**< of validator_address_t; not empty */
     const char *chain;           /**< nullable: PEM of the chain that was
                                       issued, or is configured */
-    const char *key_type;        /**< nullable: "P-256", ... */
+    const char *key_type;        /**< nullable: "P-256", ...; of several
+                                      certificates that of this type is
+                                      asked for */
     const char *roots;           /**< nullable: PEM file of more trust roots
                                       (ACMECACertificateFile is not one) */
     int redirect;                /**< 1 wanted, 0 not wanted, -1 whatever */
     int hsts;                    /**< as redirect */
     int stapling;                /**< as redirect */
-    int managed;                 /**< 1: mod_acme serves the host, so the
-                                      challenge path must be free */
+    int managed;                 /**< 1: mod_acme serves the host, so its
+                                      challenges must be answered */
 } validator_target_t;
 
 /** An answer. */
 typedef struct validator_check_t {
     const char *name;            /**< of the target */
-    const char *check;           /**< "tcp", "tls", "chain", "name", ... */
+    const char *check;           /**< of a row: "tcp", "tls", ... */
     int ok;                      /**< 1, 0, or -1: cannot be told, or does
                                       not apply */
     int required;                /**< 1: a run that changed something is
                                       undone when this is 0 */
-    const char *detail;          /**< one sentence for people */
+    const char *detail;          /**< one sentence for people, printable, with
+                                      the address it is about; of several
+                                      addresses the first that failed */
 } validator_check_t;
 
 typedef struct validator_options_t {
@@ -48,16 +60,53 @@ typedef struct validator_options_t {
     apr_interval_time_t deadline; /**< of all of it, µs */
     void (*progress)(void *baton, const char *name, const char *check);
     void *baton;
+    const char *live;             /**< nullable: path of httpd's live segment;
+                                       a token is put there for the time of
+                                       the run, and managed hosts have to
+                                       answer it */
 } validator_options_t;
+
+struct validator_ask_t;
+struct validator_answer_t;
 
 /** One row of the table, for --help and the manual. */
 typedef struct validator_row_t {
     const char *check;
     const char *question;
-    int required;
+    int required;                 /**< what a check's required is at first */
+    void (*ask)(struct validator_ask_t *ask,
+                struct validator_answer_t *answer);   /**< the room's own */
 } validator_row_t;
 
-/** All checks in the order they are asked; ended by a NULL check. */
+/** How many rows there are. */
+#define VALIDATOR_ROWS 13
+
+/**
+ * All checks in the order they are asked; ended by a NULL check.
+ *
+ *     tcp         each address of http and https takes connections
+ *     tls         a handshake with the name succeeds
+ *     protocol    TLS 1.2 or later; whether 1.0 and 1.1 are refused is told
+ *     name        the certificate covers the name (RFC 9525)
+ *     expiry      now lies in its validity
+ *     chain       the chain served is the chain issued, byte for byte; -1
+ *                 where that is not known
+ *     verify      links, signatures and times are right up to a trust root of
+ *                 the system or of target->roots; -1 where the root is not
+ *                 known, 0 again for the stand-in of a managed host
+ *     key-type    as wanted; not required
+ *     http        https answers GET / no worse than http does, 5xx never
+ *                 unless http is broken, too (-1), and goes in no circles
+ *     redirect    wanted: http redirects / and a deep path with a query to
+ *                 the same on https, which goes in no circles; not wanted: it
+ *                 does not (not required)
+ *     hsts        wanted: max-age > 0 on https, no header on http; not
+ *                 wanted: none (not required)
+ *     stapling    wanted: a good OCSP response comes within 5 s; required
+ *                 only where the certificate demands it (must-staple)
+ *     challenge   a managed host answers a token from the live segment by
+ *                 http; without options->live -1 where it cannot be told
+ */
 const validator_row_t *validator_rows(void);
 
 /**
@@ -65,9 +114,11 @@ const validator_row_t *validator_rows(void);
  * Source: ours; 2014's Validator; RFC 9110, 6797, 6066 (8), 8555 (8.3).
  *
  * @param targets  of validator_target_t
- * @param pchecks  of validator_check_t, in the order of targets and rows
- * @return APR_SUCCESS whatever the answers are; APR_EGENERAL if the child
- *         could not be run
+ * @param pchecks  of validator_check_t, in the order of targets and rows;
+ *                 what was not answered by the deadline failed
+ * @return APR_SUCCESS whatever the answers are; APR_EGENERAL if a child
+ *         could not be run, died or sent what is no answer; what
+ *         target->roots says when it cannot be read
  */
 apr_status_t validator_run(apr_array_header_t **pchecks,
                            const apr_array_header_t *targets,

@@ -1,0 +1,148 @@
+/*
+ * asker.c: a child that asks. It has given up root, holds nothing of its
+ * parent's but a pipe, and believes nothing that a server says; what it
+ * writes is checked by the parent all the same.
+ */
+#include "validator/internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+/** Longest detail, bytes, so that a line holds it however it is escaped. */
+#define DETAIL_MAX 1200
+
+/* -------------------------------------------------------------- a target */
+
+/** The name that is asked for: of "*.example.org" one below it. */
+static const char *host_of(const char *name, apr_pool_t *pool)
+{
+    return name[0] == '*' && name[1] == '.'
+        ? apr_pstrcat(pool, "acmectl-validate", name + 1, NULL) : name;
+}
+
+static void ask_make(validator_ask_t *ask, const plan_t *plan, int target,
+                     apr_pool_t *pool)
+{
+    memset(ask, 0, sizeof(*ask));
+    ask->target = &APR_ARRAY_IDX(plan->targets, target, validator_target_t);
+    ask->host = host_of(ask->target->name, pool);
+    ask->http = sites_make(ask->target->http, 0, pool);
+    ask->http_n = ask->target->http ? ask->target->http->nelts : 0;
+    ask->https = sites_make(ask->target->https, 1, pool);
+    ask->https_n = ask->target->https ? ask->target->https->nelts : 0;
+    ask->trust = plan->trust[target];
+    ask->token = plan->token;
+    ask->keyauth = plan->keyauth;
+    ask->token_fault = plan->token_fault;
+    ask->token_denied = plan->token_denied;
+    ask->timeout = plan->timeout;
+    ask->until = plan->until;
+    ask->pool = pool;
+}
+
+void asker_target(const plan_t *plan, int target, asker_tell_fn *tell,
+                  void *baton, apr_pool_t *pool)
+{
+    const validator_row_t *rows = validator_rows();
+    validator_ask_t ask;
+    int i;
+
+    ask_make(&ask, plan, target, pool);
+    for (i = 0; i < ask.https_n; i++) {
+        site_meet(&ask, &ask.https[i]);
+    }
+    for (i = 0; i < ask.http_n; i++) {
+        site_meet(&ask, &ask.http[i]);
+    }
+    for (i = 0; rows[i].check; i++) {
+        validator_answer_t answer = { -1, rows[i].required, "" };
+
+        rows[i].ask(&ask, &answer);
+        tell(baton, target, i, &answer);
+    }
+}
+
+/* -------------------------------------------------------------- the child */
+
+/** No way back, no core, no file that grows, gone with the parent. */
+static int confine(const plan_t *plan, pid_t parent)
+{
+    const struct rlimit none = { 0, 0 };
+    int error = base_user_become(plan->uid, plan->gid);
+
+    if (error) {
+        return error;
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+        || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0
+        || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0
+        || setrlimit(RLIMIT_CORE, &none) != 0
+        || setrlimit(RLIMIT_FSIZE, &none) != 0) {
+        return errno;
+    }
+    return getppid() == parent ? 0 : ESRCH;
+}
+
+static void write_all(int fd, const char *data, apr_size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+
+        if (n < 0 && errno != EINTR) {
+            _exit(1);
+        }
+        data += n > 0 ? n : 0;
+        len -= n > 0 ? (apr_size_t)n : 0;
+    }
+}
+
+/** What a child tells with. */
+typedef struct line_t {
+    int fd;
+    apr_pool_t *pool;
+} line_t;
+
+static void tell_line(void *baton, int target, int row,
+                      const validator_answer_t *answer)
+{
+    line_t *line = baton;
+    char detail[DETAIL_MAX];
+    json_t *json = json_pack(
+        "{s:i, s:i, s:i, s:i, s:s}", "target", target, "row", row, "ok",
+        answer->ok, "required", answer->required, "detail",
+        base_clean(detail, sizeof(detail), answer->detail));
+    char *text = json ? base_json_text(base_json_own(json, line->pool),
+                                       line->pool) : NULL;
+
+    if (!text) {
+        _exit(1);
+    }
+    text = apr_pstrcat(line->pool, text, "\n", NULL);
+    write_all(line->fd, text, strlen(text));
+}
+
+void asker_main(int fd, const plan_t *plan, int first, int step,
+                pid_t parent, apr_pool_t *pool)
+{
+    line_t line = { fd, NULL };
+    int i;
+
+    base_signals_reset();
+    signal(SIGPIPE, SIG_IGN);
+    base_close_from(3, fd);
+    if (confine(plan, parent) != 0) {
+        _exit(2);
+    }
+    apr_pool_create(&line.pool, pool);
+    for (i = first; i < plan->targets->nelts; i += step) {
+        asker_target(plan, i, tell_line, &line, line.pool);
+        apr_pool_clear(line.pool);
+    }
+    _exit(0);
+}
