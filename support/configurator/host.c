@@ -156,8 +156,8 @@ static apr_array_header_t *names_read(const json_t *list, apr_pool_t *pool)
     size_t i;
 
     json_array_foreach(list, i, name) {
-        APR_ARRAY_PUSH(names, const char *) = name_lower(json_string_value(name),
-                                                    pool);
+        APR_ARRAY_PUSH(names, const char *) =
+            name_lower(json_string_value(name), pool);
     }
     return names;
 }
@@ -327,7 +327,8 @@ static void domains_read(configurator_t *c)
     c->domains = apr_hash_make(c->pool);
     json_array_foreach(json_object_get(c->config, "domains"), i, domain) {
         json_array_foreach(json_object_get(domain, "names"), j, name) {
-            apr_hash_set(c->domains, name_lower(json_string_value(name), c->pool),
+            apr_hash_set(c->domains,
+                         name_lower(json_string_value(name), c->pool),
                          APR_HASH_KEY_STRING, domain);
         }
     }

@@ -1,28 +1,489 @@
 /* The TLS twin of an http host. */
 #include "configurator/site.h"
 
+/* The twin of a host with these lines has these. Four blanks stand before
+ * each line of both. */
+static void twin_has(const char *before, const char *after)
+{
+    site_becomes(
+        apr_pstrcat(pool, "<VirtualHost *:80>\n", before,
+                    "</VirtualHost>\n", NULL),
+        apr_pstrcat(pool, "<VirtualHost *:80>\n", before,
+                    "</VirtualHost>\n\n<IfModule ssl_module>\n"
+                    "<VirtualHost *:443>\n", after,
+                    "    ACMEDomain a.test\n    SSLEngine on\n"
+                    "</VirtualHost>\n</IfModule>\n", NULL));
+}
+
+/* A host with these lines is refused, and why. */
+static void twin_refused(const char *lines, const char *why)
+{
+    int changed;
+
+    base_err_clear(&err);
+    site_one(apr_pstrcat(pool, "<VirtualHost *:80>\n    ServerName a.test\n",
+                         lines, "</VirtualHost>\n", NULL));
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL, why);
+    ck_assert_int_eq(err.exit, BASE_EXIT_FAILED);
+    ck_assert(strstr(configurator_paste(site_plan), "ServerName a.test"));
+}
+
+/* The header of the twin of a host with that header. */
+static void header_is(const char *before, const char *after,
+                      const char *listens)
+{
+    int changed;
+
+    site_one(apr_pstrcat(pool, "<VirtualHost ", before, ">\n"
+                         "ServerName a.test\n</VirtualHost>\n", NULL));
+    unit_ok(site_deploy(0, "a.test", &changed));
+    site_check(listens);
+    ck_assert_msg(strstr(site_text("sites/a.conf"),
+                         apr_pstrcat(pool, "\n<VirtualHost ", after, ">\n",
+                                     NULL)) != NULL,
+                  "%s: %s", before, site_text("sites/a.conf"));
+}
+
 /* A twin stands directly behind its original, on the TLS port, with the
  * certificate's names and SSLEngine on; everything else is as it was. */
 START_TEST(simplest)
 {
+    twin_has("    ServerName a.test\n    DocumentRoot /srv/a\n",
+             "    ServerName a.test\n    DocumentRoot /srv/a\n");
+    ck_assert(site_said(site_result.steps, "a.conf:1"));
+    ck_assert_int_eq(site_result.warnings->nelts, 0);
+    ck_assert_int_eq(site_result.early->nelts, 0);
+}
+END_TEST
+
+/* Each address goes to the TLS port, several of one to one. */
+START_TEST(headers)
+{
+    header_is("*", "*:443", "Listen 443\n");
+    header_is("*:80", "*:443", "Listen 443\n");
+    header_is("_default_:80", "_default_:443", "Listen 443\n");
+    header_is("*:*", "*:443", "Listen 443\n");
+    header_is("127.0.0.1", "127.0.0.1:443", "Listen 443\n");
+    header_is("127.0.0.1:80 [::1]:80", "127.0.0.1:443 [::1]:443",
+              "Listen 443\n");
+    header_is("*:80 *:8080", "*:443", "Listen 443\nListen 8080\n");
+    header_is("\"127.0.0.1:80\" 127.0.0.2:80",
+              "127.0.0.1:443 127.0.0.2:443", "Listen 443\n");
+}
+END_TEST
+
+/* Variables of the header are what httpd made of them. */
+START_TEST(header_variable)
+{
+    int changed;
+
+    site_one("Define IP 127.0.0.1\nDefine PORT 80\n"
+             "<VirtualHost ${IP}:${PORT}>\nServerName a.test\n"
+             "</VirtualHost>\n");
+    unit_ok(site_deploy(0, "a.test", &changed));
+    site_check("Listen 443\n");
+    ck_assert(strstr(site_text("sites/a.conf"),
+                     "\n<VirtualHost 127.0.0.1:443>\n"));
+}
+END_TEST
+
+/* Another port than 443 is that of the port map or the caller's. */
+START_TEST(other_port)
+{
+    configurator_deploy_t deploy;
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 8000\nACMEPortMap http:8000 https:8443\n");
+    tree_put("sites/a.conf", "<VirtualHost *:8000>\nServerName a.test\n"
+             "</VirtualHost>\n");
+    site_read();
+    unit_ok(site_deploy(0, "a.test", &changed));
+    ck_assert_int_eq(APR_ARRAY_IDX(site_plan->listens, 0,
+                                   plan_listen_t).port, 8443);
+    site_check("Listen 8443\n");
+    ck_assert(strstr(site_text("sites/a.conf"), "\n<VirtualHost *:8443>\n"));
+
+    site_one("<VirtualHost *:80>\nServerName a.test\n</VirtualHost>\n");
+    deploy = site_order(0, "a.test");
+    deploy.port = 4433;
+    unit_ok(configurator_deploy(site_plan, &changed, &deploy, &err));
+    site_check("Listen 4433\n");
+    ck_assert(strstr(site_text("sites/a.conf"), "\n<VirtualHost *:4433>\n"));
+}
+END_TEST
+
+/* Where no https arrives, nothing can be planned. */
+START_TEST(no_port)
+{
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 80\nACMEPortMap https:-\n");
+    tree_put("sites/a.conf", "<VirtualHost *:80>\nServerName a.test\n"
+             "</VirtualHost>\n");
+    site_read();
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL,
+               "ACMEPortMap");
+}
+END_TEST
+
+/* A twin on an address of its own would hide the TLS hosts that answer
+ * there: it joins them. */
+START_TEST(joins_hosts)
+{
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 80\nListen 443\n");
+    tree_put("sites/a.conf",
+             "<VirtualHost *:443>\nServerName z.test\nSSLEngine on\n"
+             "</VirtualHost>\n"
+             "<VirtualHost 127.0.0.1:80>\nServerName a.test\n"
+             "</VirtualHost>\n");
+    site_read();
+    unit_ok(site_deploy(1, "a.test", &changed));
+    site_check("");
+    ck_assert(strstr(site_text("sites/a.conf"),
+                     "<VirtualHost *:443>\nServerName a.test"));
+
+    tree = NULL;
+    site_main("Listen 80\nListen 443\n");
+    tree_put("sites/a.conf",
+             "<VirtualHost 127.0.0.1:443>\nServerName z.test\nSSLEngine on\n"
+             "</VirtualHost>\n"
+             "<VirtualHost *:80>\nServerName a.test\n"
+             "</VirtualHost>\n");
+    site_read();
+    unit_ok(site_deploy(1, "a.test", &changed));
+    site_check("");
+    ck_assert(strstr(site_text("sites/a.conf"),
+                     "<VirtualHost *:443 127.0.0.1:443>\n"
+                     "ServerName a.test"));
+}
+END_TEST
+
+/* A TLS host of every port would lose the connections to the new one. */
+START_TEST(hides_host)
+{
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 80\nListen 443\n");
+    tree_put("sites/a.conf",
+             "<VirtualHost *:80>\nServerName a.test\n</VirtualHost>\n"
+             "<VirtualHost *>\nServerName z.test\nSSLEngine on\n"
+             "</VirtualHost>\n");
+    site_read();
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL,
+               "a.conf:4, which has no port");
+}
+END_TEST
+
+/* Scheme and port of ServerName are those of http; the twin has none. */
+START_TEST(server_name)
+{
+    twin_has("    ServerName a.test:80\n", "    ServerName a.test\n");
+    twin_has("    ServerName http://a.test:80\n", "    ServerName a.test\n");
+    twin_has("    servername \"http://a.test\"\n", "    servername a.test\n");
+}
+END_TEST
+
+/* What the host says of TLS itself gives way, whether mod_ssl is asked for
+ * or not; options of TLS stay. */
+START_TEST(own_tls)
+{
+    twin_has("    ServerName a.test\n    SSLEngine off\n"
+             "    SSLProtocol -all +TLSv1.3\n",
+             "    ServerName a.test\n    SSLProtocol -all +TLSv1.3\n");
+    twin_has("    ServerName a.test\n    <IfModule no_such_module>\n"
+             "        SSLEngine off\n        SSLCertificateFile /x\n"
+             "    </IfModule>\n",
+             "    ServerName a.test\n    <IfModule no_such_module>\n"
+             "    </IfModule>\n");
+}
+END_TEST
+
+/* Of the http host alone is its own redirect by the module. */
+START_TEST(own_redirect)
+{
+    twin_has("    ServerName a.test\n    ACMERequireHTTPS permanent\n",
+             "    ServerName a.test\n");
+}
+END_TEST
+
+/* Redirects of everything to https would go round in circles. */
+START_TEST(redirect_left)
+{
+    twin_has("    ServerName a.test\n    Redirect / https://a.test/\n",
+             "    ServerName a.test\n");
+    ck_assert(site_said(site_result.steps, "Redirect in"));
+    twin_has("    ServerName a.test\n"
+             "    Redirect permanent / https://A.test\n"
+             "    Redirect /old http://a.test/new\n",
+             "    ServerName a.test\n"
+             "    Redirect /old http://a.test/new\n");
+    twin_has("    ServerName a.test\n"
+             "    RedirectMatch 301 ^/(.*)$ https://a.test/$1\n",
+             "    ServerName a.test\n");
+    twin_has("    ServerName a.test\n    RewriteEngine on\n"
+             "    # all by TLS\n"
+             "    RewriteCond %{HTTPS} off\n"
+             "    RewriteRule ^(.*)$ https://%{HTTP_HOST}$1 [R=301,L]\n"
+             "    RewriteRule ^/x /y\n",
+             "    ServerName a.test\n    RewriteEngine on\n"
+             "    # all by TLS\n"
+             "    RewriteRule ^/x /y\n");
+    twin_has("    ServerName a.test\n    RewriteEngine On\n"
+             "    RewriteCond %{SERVER_NAME} =a.test [OR]\n"
+             "    RewriteCond %{SERVER_NAME} =b.test\n"
+             "    RewriteRule ^ https://%{SERVER_NAME}%{REQUEST_URI} "
+             "[END,NE,R=permanent]\n",
+             "    ServerName a.test\n    RewriteEngine On\n");
+}
+END_TEST
+
+/* Redirects that lead elsewhere, or nowhere again, stay. */
+START_TEST(redirect_stays)
+{
+    static const char *const lines[] = {
+        "    Redirect / https://other.test/\n",
+        "    Redirect /old https://a.test/new\n",
+        "    Redirect gone /old\n",
+        "    RedirectMatch ^/old(.*) https://a.test/new$1\n",
+        "    RewriteEngine on\n"
+        "    RewriteRule ^/(.*) https://other.test/$1 [R]\n",
+        "    RewriteEngine on\n"
+        "    RewriteRule ^/old https://%{HTTP_HOST}/new [R]\n",
+        "    RewriteEngine off\n"
+        "    RewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI}\n"
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        const char *text = apr_pstrcat(pool, "    ServerName a.test\n",
+                                       lines[i], NULL);
+
+        twin_has(text, text);
+    }
+}
+END_TEST
+
+/* From one of its names to another the twin may lead. */
+START_TEST(canonical_stays)
+{
+    twin_has("    ServerName a.test\n    ServerAlias www.a.test\n"
+             "    RewriteEngine on\n"
+             "    RewriteCond %{HTTP_HOST} ^www\\.(.+)$ [NC]\n"
+             "    RewriteRule ^(.*)$ https://%1$1 [R=301]\n",
+             "    ServerName a.test\n    ServerAlias www.a.test\n"
+             "    RewriteEngine on\n"
+             "    RewriteCond %{HTTP_HOST} ^www\\.(.+)$ [NC]\n"
+             "    RewriteRule ^(.*)$ https://%1$1 [R=301]\n");
+    ck_assert(site_said(site_result.warnings, "www.a.test"));
+}
+END_TEST
+
+/* Rules that count each other cannot be taken apart. */
+START_TEST(counted_rules)
+{
+    twin_refused("    RewriteEngine on\n"
+                 "    RewriteRule ^/x - [S=1]\n"
+                 "    RewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI}\n"
+                 "    RewriteRule ^/y /z\n", "a.conf:5 would send");
+}
+END_TEST
+
+/* A snippet is in the twin as it is: what loops there is refused. */
+START_TEST(snippet_redirect)
+{
+    int changed;
+
+    tree = NULL;
+    site_main(SITE_LISTEN);
+    tree_put("snippet", "# shared\nRedirect / https://a.test/\n");
+    tree_put("sites/a.conf", "<VirtualHost *:80>\nServerName a.test\n"
+             "Include \"@/snippet\"\n</VirtualHost>\n");
+    site_read();
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL,
+               "snippet:2 would send");
+}
+END_TEST
+
+/* A macro's directives have no line to be taken away. */
+START_TEST(macro_redirect)
+{
+    int changed;
+
+    site_one("<Macro up $n>\nRedirect / https://$n/\n</Macro>\n"
+             "<VirtualHost *:80>\nServerName a.test\nUse up a.test\n"
+             "</VirtualHost>\n");
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL,
+               "a macro would send");
+}
+END_TEST
+
+/* A certificate for all, or in a snippet, would take the place of ours. */
+START_TEST(other_certificate)
+{
+    configurator_deploy_t deploy;
+    int changed;
+
+    tree = NULL;
+    site_main(SITE_LISTEN "SSLCertificateFile \"@/x.pem\"\n");
+    tree_put("x.pem", "\n");
+    tree_put("sites/a.conf", "<VirtualHost *:80>\nServerName a.test\n"
+             "</VirtualHost>\n");
+    site_read();
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL,
+               "--static-files");
+    base_err_clear(&err);
+    deploy = site_order(0, "a.test");
+    deploy.certificate = "/store/full chain.pem";
+    deploy.key = "/store/key.pem";
+    unit_ok(configurator_deploy(site_plan, &changed, &deploy, &err));
+    site_write("");
+    ck_assert(strstr(site_text("sites/a.conf"),
+                     "SSLCertificateFile \"/store/full chain.pem\"\n"
+                     "SSLCertificateKeyFile /store/key.pem\n"
+                     "SSLEngine on\n"));
+}
+END_TEST
+
+/* Names that the certificate does not have stay, with a warning. */
+START_TEST(uncovered_names)
+{
+    twin_has("    ServerName a.test\n    ServerAlias b.test *.a.test\n",
+             "    ServerName a.test\n    ServerAlias b.test *.a.test\n");
+    ck_assert(site_said(site_result.warnings, "b.test, *.a.test"));
+}
+END_TEST
+
+/* Conditions around the host are around the twin; where one asks for
+ * mod_ssl already, no other does. */
+START_TEST(conditions)
+{
     site_becomes(
-        "<VirtualHost *:80>\n"
-        "    ServerName a.test\n"
-        "    DocumentRoot /srv/a\n"
-        "</VirtualHost>\n",
-        "<VirtualHost *:80>\n"
-        "    ServerName a.test\n"
-        "    DocumentRoot /srv/a\n"
-        "</VirtualHost>\n"
-        "\n"
-        "<IfModule ssl_module>\n"
-        "<VirtualHost *:443>\n"
-        "    ServerName a.test\n"
-        "    DocumentRoot /srv/a\n"
-        "    ACMEDomain a.test\n"
-        "    SSLEngine on\n"
-        "</VirtualHost>\n"
+        "<IfDefine !NO>\n  <VirtualHost *:80>\n    ServerName a.test\n"
+        "  </VirtualHost>\n</IfDefine>\n",
+        "<IfDefine !NO>\n  <VirtualHost *:80>\n    ServerName a.test\n"
+        "  </VirtualHost>\n\n  <IfModule ssl_module>\n"
+        "  <VirtualHost *:443>\n    ServerName a.test\n"
+        "    ACMEDomain a.test\n    SSLEngine on\n  </VirtualHost>\n"
+        "  </IfModule>\n</IfDefine>\n");
+    site_becomes(
+        "<IfModule mod_ssl.c>\n<VirtualHost *:80>\n    ServerName a.test\n"
+        "</VirtualHost>\n</IfModule>\n",
+        "<IfModule mod_ssl.c>\n<VirtualHost *:80>\n    ServerName a.test\n"
+        "</VirtualHost>\n\n"
+        "<VirtualHost *:443>\n    ServerName a.test\n"
+        "    ACMEDomain a.test\n    SSLEngine on\n</VirtualHost>\n"
         "</IfModule>\n");
+}
+END_TEST
+
+/* Bytes that are no UTF-8, CRLF, tabs, continued lines and a missing final
+ * end of line survive. */
+START_TEST(odd_bytes)
+{
+    site_becomes(
+        "<VirtualHost *:80>\r\n\tservername a.test\r\n\t# \xe4\xf6\r\n"
+        "\tDocumentRoot \\\r\n\t\t/srv\r\n</virtualhost>",
+        "<VirtualHost *:80>\r\n\tservername a.test\r\n\t# \xe4\xf6\r\n"
+        "\tDocumentRoot \\\r\n\t\t/srv\r\n</virtualhost>\r\n\r\n"
+        "<IfModule ssl_module>\r\n"
+        "<VirtualHost *:443>\r\n\tservername a.test\r\n\t# \xe4\xf6\r\n"
+        "\tDocumentRoot \\\r\n\t\t/srv\r\n\tACMEDomain a.test\r\n"
+        "\tSSLEngine on\r\n</virtualhost>\r\n</IfModule>");
+}
+END_TEST
+
+/* Hosts that are not text of a file, or of one that is included twice, are
+ * refused. */
+START_TEST(no_text)
+{
+    int changed;
+
+    site_one("<Macro vh $n>\n<VirtualHost *:80>\nServerName $n\n"
+             "</VirtualHost>\n</Macro>\nUse vh a.test\n");
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL, "macro");
+    ck_assert(strstr(configurator_paste(site_plan),
+                     "<VirtualHost *:443>\n    ServerName a.test\n"
+                     "    ACMEDomain a.test\n    SSLEngine on\n"));
+    base_err_clear(&err);
+    tree = NULL;
+    site_main(SITE_LISTEN "Include \"@/twice\"\nInclude \"@/twice\"\n");
+    tree_put("twice", "<VirtualHost *:80>\nServerName a.test\n"
+             "</VirtualHost>\n");
+    site_read();
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL,
+               "twice:1 is included more than once");
+}
+END_TEST
+
+/* What a panel wrote it will write again. */
+START_TEST(generated)
+{
+    int changed;
+
+    site_one("# AUTOMATICALLY GENERATED. DO NOT EDIT.\n"
+             "<VirtualHost *:80>\nServerName a.test\n</VirtualHost>\n");
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL,
+               "is written by");
+}
+END_TEST
+
+/* What the lens cannot read is named with its line. */
+START_TEST(unreadable)
+{
+    twin_refused("    <Location ~ \"/x>\n    </Location>\n", "a.conf:3");
+}
+END_TEST
+
+/* A file that was changed since httpd read it. */
+START_TEST(changed_file)
+{
+    int changed;
+
+    site_one("<VirtualHost *:80>\nServerName a.test\n</VirtualHost>\n");
+    tree_put("sites/a.conf", "# new\n<VirtualHost *:80>\n"
+             "ServerName a.test\n</VirtualHost>\n");
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL,
+               "has changed");
+}
+END_TEST
+
+/* The main server's site gets a host at the end of the main file. */
+START_TEST(main_server)
+{
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 80\nDocumentRoot \"@\"\nRewriteEngine on\n"
+              "RewriteRule ^/x /y\n");
+    site_read();
+    unit_ok(site_deploy(CONFIGURATOR_MAIN, "main.test", &changed));
+    ck_assert_int_eq(changed, 1);
+    site_check("Listen 443\n");
+    ck_assert_msg(strstr(site_text("httpd.conf"),
+        "\n\n<IfModule ssl_module>\n    <VirtualHost *:443>\n"
+        "        ServerName main.test\n        ACMEDomain main.test\n"
+        "        SSLEngine on\n    </VirtualHost>\n</IfModule>\n") != NULL,
+        "%s", site_text("httpd.conf"));
+    ck_assert(site_said(site_result.warnings, "RewriteOptions"));
+}
+END_TEST
+
+/* Redirects are inherited: one of everything cannot stay. */
+START_TEST(main_redirect)
+{
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 80\nRedirect / https://main.test/\n");
+    site_read();
+    unit_fails(site_deploy(CONFIGURATOR_MAIN, "main.test", &changed),
+               APR_ENOTIMPL, "is inherited");
 }
 END_TEST
 
@@ -32,5 +493,30 @@ Suite *twin_suite(void)
     TCase *tc = unit_case(suite, "twin");
 
     tcase_add_test(tc, simplest);
+    tcase_add_test(tc, headers);
+    tcase_add_test(tc, header_variable);
+    tcase_add_test(tc, other_port);
+    tcase_add_test(tc, no_port);
+    tcase_add_test(tc, joins_hosts);
+    tcase_add_test(tc, hides_host);
+    tcase_add_test(tc, server_name);
+    tcase_add_test(tc, own_tls);
+    tcase_add_test(tc, own_redirect);
+    tcase_add_test(tc, redirect_left);
+    tcase_add_test(tc, redirect_stays);
+    tcase_add_test(tc, canonical_stays);
+    tcase_add_test(tc, counted_rules);
+    tcase_add_test(tc, snippet_redirect);
+    tcase_add_test(tc, macro_redirect);
+    tcase_add_test(tc, other_certificate);
+    tcase_add_test(tc, uncovered_names);
+    tcase_add_test(tc, conditions);
+    tcase_add_test(tc, odd_bytes);
+    tcase_add_test(tc, no_text);
+    tcase_add_test(tc, generated);
+    tcase_add_test(tc, unreadable);
+    tcase_add_test(tc, changed_file);
+    tcase_add_test(tc, main_server);
+    tcase_add_test(tc, main_redirect);
     return suite;
 }
