@@ -21,7 +21,7 @@
 /* A writer holds a slot for as long as it takes to copy 20 KB. */
 #define SLOT_TRIES 256          /* of a reader */
 #define SLOT_SPINS 16           /* of those, without giving up the CPU */
-#define SLOTS_ONCE 64           /* written together */
+#define WRITE_ONCE 20480        /* bytes of records written together */
 
 _Static_assert(sizeof(live_slot_t) == 320, "slots have no holes");
 _Static_assert(sizeof(live_pair_t) % 4096 == 0, "pairs are pages");
@@ -100,34 +100,44 @@ apr_status_t live_write(int fd, const void *data, apr_size_t len, off_t at)
     return APR_SUCCESS;
 }
 
-apr_status_t live_slots_write(int fd, const apr_array_header_t *ids)
+apr_status_t live_records_write(int fd, off_t at, apr_size_t size,
+                                apr_size_t id_at,
+                                const apr_array_header_t *ids)
 {
-    off_t at = (off_t)LIVE_SLOTS_AT;
-    live_slot_t slots[SLOTS_ONCE];
+    char records[WRITE_ONCE];
     apr_status_t rv = APR_SUCCESS;
-    int i, n = 0;
+    apr_size_t len = 0;
+    int i;
 
     for (i = 0; i < ids->nelts && rv == APR_SUCCESS; i++) {
         const char *id = APR_ARRAY_IDX(ids, i, const char *);
 
-        memset(&slots[n], 0, sizeof(slots[n]));
-        memcpy(slots[n].id, id, strlen(id));
-        if (++n == SLOTS_ONCE || i == ids->nelts - 1) {
-            rv = live_write(fd, slots, (apr_size_t)n * sizeof(*slots), at);
-            at += n * (off_t)sizeof(*slots);
-            n = 0;
+        memset(records + len, 0, size);
+        memcpy(records + len + id_at, id, strlen(id));
+        len += size;
+        if (len + size > sizeof(records) || i == ids->nelts - 1) {
+            rv = live_write(fd, records, len, at);
+            at += (off_t)len;
+            len = 0;
         }
     }
     return rv;
 }
 
-uint32_t live_slot_find(const live_segment_t *seg, const char *id)
+apr_status_t live_slots_write(int fd, const apr_array_header_t *ids)
 {
-    uint32_t low = 0, high = seg->slots;
+    return live_records_write(fd, (off_t)LIVE_SLOTS_AT, sizeof(live_slot_t),
+                              offsetof(live_slot_t, id), ids);
+}
+
+uint32_t live_record_find(const char *first, apr_size_t size, uint32_t n,
+                          const char *id)
+{
+    uint32_t low = 0, high = n;
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        int order = strncmp(id, live_slot(seg, middle)->id, LIVE_ID_MAX + 1);
+        int order = strncmp(id, first + middle * size, LIVE_ID_MAX + 1);
 
         if (order == 0) {
             return middle;
@@ -140,6 +150,12 @@ uint32_t live_slot_find(const live_segment_t *seg, const char *id)
         }
     }
     return LIVE_NO_SLOT;
+}
+
+uint32_t live_slot_find(const live_segment_t *seg, const char *id)
+{
+    return live_record_find(live_slot(seg, 0)->id, sizeof(live_slot_t),
+                            seg->slots, id);
 }
 
 uint32_t live_parent_slot(const live_t *live, const char *id)

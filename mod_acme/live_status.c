@@ -17,7 +17,6 @@
 
 #define STATUS_TRIES 64         /* of a reader, on one record */
 #define STATUS_SPINS 16         /* of those, without giving up the CPU */
-#define STATUSES_ONCE 16        /* written together */
 
 /* Words of a record behind its counter; a status's id never changes. */
 #define WORDS_AT     1
@@ -53,46 +52,19 @@ apr_status_t live_statuses_write(int fd, uint32_t slots,
 {
     static const char zeros[LIVE_MANAGER_SIZE];
     off_t at = (off_t)live_statuses_at(slots);
-    live_status_t statuses[STATUSES_ONCE];
     apr_status_t rv = live_write(fd, zeros, sizeof(zeros), at);
-    int i, n = 0;
 
-    at += LIVE_MANAGER_SIZE;
-    for (i = 0; i < ids->nelts && rv == APR_SUCCESS; i++) {
-        const char *id = APR_ARRAY_IDX(ids, i, const char *);
-
-        memset(&statuses[n], 0, sizeof(statuses[n]));
-        memcpy(statuses[n].id, id, strlen(id));
-        if (++n == STATUSES_ONCE || i == ids->nelts - 1) {
-            rv = live_write(fd, statuses, (apr_size_t)n * sizeof(*statuses),
-                            at);
-            at += n * (off_t)sizeof(*statuses);
-            n = 0;
-        }
-    }
-    return rv;
+    return rv == APR_SUCCESS
+           ? live_records_write(fd, at + LIVE_MANAGER_SIZE,
+                                sizeof(live_status_t),
+                                offsetof(live_status_t, id), ids)
+           : rv;
 }
 
 uint32_t live_status_find(const live_segment_t *seg, const char *id)
 {
-    uint32_t low = 0, high = seg->statuses;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = strncmp(id, live_status(seg, middle)->id,
-                            LIVE_ID_MAX + 1);
-
-        if (order == 0) {
-            return middle;
-        }
-        if (order < 0) {
-            high = middle;
-        }
-        else {
-            low = middle + 1;
-        }
-    }
-    return LIVE_NO_SLOT;
+    return live_record_find(live_status(seg, 0)->id, sizeof(live_status_t),
+                            seg->statuses, id);
 }
 
 /* ------------------------------------------------------------------ text */

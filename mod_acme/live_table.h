@@ -160,6 +160,20 @@ apr_array_header_t *live_ids_sort(const apr_array_header_t *ids,
  *  @param fd  open for writing; at its offset */
 apr_status_t live_slots_write(int fd, const apr_array_header_t *ids);
 
+/** Write a record of size bytes for each of the sorted ids into a new file:
+ *  zeros, but for the id at id_at. */
+apr_status_t live_records_write(int fd, off_t at, apr_size_t size,
+                                apr_size_t id_at,
+                                const apr_array_header_t *ids);
+
+/**
+ * Find id among the sorted ids of n records of size bytes each.
+ * @param first  the id in the first record
+ * @return its number, or LIVE_NO_SLOT
+ */
+uint32_t live_record_find(const char *first, apr_size_t size, uint32_t n,
+                          const char *id);
+
 /** Write all of data at an offset of a file. */
 apr_status_t live_write(int fd, const void *data, apr_size_t len, off_t at);
 

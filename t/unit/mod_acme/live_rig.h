@@ -68,6 +68,18 @@ static inline void start(void)
     ck_assert_msg(rv == APR_SUCCESS, "%d: %s", (int)rv, error);
 }
 
+/* httpd starts with these certificates; the list ends with NULL. */
+static inline void start_with(const char *const *list)
+{
+    apr_array_header_t *array = apr_array_make(pool, 8, sizeof(char *));
+
+    for (; *list; list++) {
+        APR_ARRAY_PUSH(array, const char *) = *list;
+    }
+    ids = array;
+    start();
+}
+
 static inline void put(const char *token)
 {
     const char *keyauth = apr_pstrcat(pool, token, "." THUMB, NULL);

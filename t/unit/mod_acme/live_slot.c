@@ -7,18 +7,6 @@
 #define KEY "-----BEGIN PRIVATE KEY-----\nkey\n-----END PRIVATE KEY-----\n"
 #define CHAIN "-----BEGIN CERTIFICATE-----\nleaf\n-----END CERTIFICATE-----\n"
 
-/* httpd starts with these certificates; the list ends with NULL. */
-static void start_with(const char *const *list)
-{
-    apr_array_header_t *array = apr_array_make(pool, 8, sizeof(char *));
-
-    for (; *list; list++) {
-        APR_ARRAY_PUSH(array, const char *) = *list;
-    }
-    ids = array;
-    start();
-}
-
 static void start_with_two(void)
 {
     static const char *const two[] = { "a.test", "a.test~rsa-2048", NULL };

@@ -3,17 +3,6 @@
 
 #include "live_rig.h"
 
-static void start_with(const char *const *list)
-{
-    apr_array_header_t *array = apr_array_make(pool, 8, sizeof(char *));
-
-    for (; *list; list++) {
-        APR_ARRAY_PUSH(array, const char *) = *list;
-    }
-    ids = array;
-    start();
-}
-
 static void start_with_two(void)
 {
     static const char *const two[] = { "b.test", "a.test", NULL };
