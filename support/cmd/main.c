@@ -110,6 +110,9 @@ int cmd_main(int argc, const char *const *argv, apr_pool_t *pool)
     if (rv == APR_SUCCESS && !verb) {
         return BASE_EXIT_OK;
     }
+    if (rv == APR_SUCCESS) {
+        rv = display_check(&cmd->display_options, &cmd->err, pool);
+    }
     cmd->display = display_open(&cmd->display_options, pool);
     if (rv == APR_SUCCESS) {
         run_verb(cmd, verb);

@@ -30,7 +30,8 @@ static const apr_getopt_option_t global_options[] = {
     { NULL, 'D', 1, "define NAME, as httpd's -D" },
     { "store", OPT_STORE, 1, "the store, instead of ACMEStoreDir" },
     { "json", OPT_JSON, 0, "one JSON object on stdout" },
-    { "display", OPT_DISPLAY, 1, "text or json" },
+    { "display", OPT_DISPLAY, 1, "text, dialog (boxes), dialog:PROGRAM or "
+                                 "json" },
     { "quiet", OPT_QUIET, 0, "no progress" },
     { NULL, 'v', 0, "log more; again for still more" },
     { "log", OPT_LOG, 1, "stderr, syslog or file:PATH" },
@@ -183,7 +184,13 @@ static apr_status_t parse_display(cmd_t *cmd, const char *value)
         cmd->display_options.kind = DISPLAY_JSON;
         return APR_SUCCESS;
     }
-    return usage(cmd, "--display", value, "this version has text and json");
+    if (strncmp(value, "dialog", 6) == 0 && (!value[6] || value[6] == ':')) {
+        cmd->display_options.kind = DISPLAY_DIALOG;
+        cmd->display_options.program = value[6] ? value + 7 : NULL;
+        return APR_SUCCESS;
+    }
+    return usage(cmd, "--display", value, "use text, dialog, "
+                 "dialog:PROGRAM or json");
 }
 
 static apr_status_t parse_color(cmd_t *cmd, const char *value)

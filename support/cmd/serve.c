@@ -661,6 +661,8 @@ void cmd_serve(cmd_t *cmd)
     serve.stale = 1;
     cmd->resident = 1;
     cmd->display_options.quiet = 1;
+    /* Nobody sits at its terminal when it ends. */
+    cmd->display_options.silent = 1;
     cmd->display = display_open(&cmd->display_options, cmd->pool);
     /* A parent that is killed has no time to end its children. */
     if (parent && prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) != 0) {

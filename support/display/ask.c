@@ -142,15 +142,15 @@ void display_show(display_t *display, const char *title, const json_t *part)
     acme_err_t err = { 0 };
     apr_pool_t *pool;
 
-    if (!display_can_ask(display)) {
+    if (!display_can_ask(display) || display->options.yes) {
         return;
     }
     display_progress_end(display);
     apr_pool_create(&pool, display->pool);
     /* A question follows, and fails for the same reason. */
-    display->asker->show(display, title,
-                         display_rendered(display, part, display->width,
-                                          pool), &err, pool);
+    display->asker->show(display, title, display_rendered(display, part,
+                                                          pool),
+                         &err, pool);
     apr_pool_destroy(pool);
 }
 
@@ -196,6 +196,20 @@ void display_guard_end(display_guard_t *guard)
     for (i = 0; i < 3; i++) {
         sigaction(guarded[i], &guard->kept[i], NULL);
     }
+}
+
+int display_guard_pending(void)
+{
+    sigset_t set;
+    int i;
+
+    sigpending(&set);
+    for (i = 0; i < 3; i++) {
+        if (sigismember(&set, guarded[i])) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 apr_status_t display_guard_wait(const display_guard_t *guard,

@@ -1,5 +1,5 @@
 /*
- * display.c: opening, JSON, progress.
+ * display.c: opening, results, progress.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #include <apr_strings.h>
 
-#include "display/internal.h"
+#include "display/dialog.h"
 
 static int wants_color(const display_options_t *options)
 {
@@ -37,12 +37,55 @@ static int columns_of(FILE *file)
            && ioctl(fileno(file), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+/** Why boxes cannot be drawn; NULL if they can. */
+static const char *boxes_obstacle(const display_options_t *options)
+{
+    const char *term = getenv("TERM");
+
+    if (!options->in || !isatty(fileno(options->in))
+        || !(isatty(fileno(options->err)) || isatty(fileno(options->out)))) {
+        return "needs a terminal";
+    }
+    if (!term || !*term || strcmp(term, "dumb") == 0) {
+        return "needs a terminal that TERM names";
+    }
+    return NULL;
+}
+
+apr_status_t display_check(const display_options_t *options,
+                           acme_err_t *err, apr_pool_t *scratch_pool)
+{
+    const char *why;
+
+    if (options->kind != DISPLAY_DIALOG) {
+        return APR_SUCCESS;
+    }
+    why = boxes_obstacle(options);
+    if (why) {
+        return base_err_set(err, APR_EINVAL, BASE_EXIT_USAGE,
+                            "--display dialog %s; use --display text, or "
+                            "json in scripts", why);
+    }
+    if (!dialog_find(options->program, scratch_pool)) {
+        return base_err_set(err, APR_EINVAL, BASE_EXIT_USAGE,
+                            "--display dialog needs %s; install the package "
+                            "dialog, whiptail (newt) or bsddialog, or use "
+                            "--display text", options->program
+                            ? options->program
+                            : "a program that draws boxes");
+    }
+    return APR_SUCCESS;
+}
+
 display_t *display_open(const display_options_t *options, apr_pool_t *pool)
 {
     display_t *display = apr_pcalloc(pool, sizeof(*display));
 
     display->options = *options;
-    display->asker = &display_ask_text;
+    display->dialog = options->kind == DISPLAY_DIALOG
+                      ? dialog_find(options->program, pool) : NULL;
+    display->asker = display->dialog ? &display_ask_dialog
+                                     : &display_ask_text;
     display->pool = pool;
     display->opened = base_clock_system()->mono(base_clock_system());
     display->color = wants_color(options);
@@ -118,6 +161,36 @@ static const char *json_of(const json_t *result, apr_pool_t *pool)
                                                       pool), pool);
 }
 
+/** Show a result in a box. @return 0 if it could not be shown */
+static int show_box(display_t *display, const json_t *result)
+{
+    const char *verb = json_string_value(json_object_get(result, "verb"));
+    apr_pool_t *pool = display->pool;
+    acme_err_t err = { 0 };
+    const char *text;
+
+    if (!display->dialog || !display->out_terminal
+        || !display_can_ask(display)) {
+        return 0;
+    }
+    text = display_rendered(display, result, pool);
+    /* Esc ends a box as well. */
+    return !*text || display->asker->show(display, apr_pstrcat(pool,
+                         "acmectl ", verb, NULL), text, &err, pool)
+                     == APR_SUCCESS || err.status == APR_SUCCESS;
+}
+
+static void put_error(display_t *display, const json_t *error)
+{
+    const char *detail = json_string_value(json_object_get(error, "detail"));
+
+    if (detail) {
+        fflush(display->options.out);
+        fprintf(display->options.err, "acmectl: %s\n",
+                display_line(detail, display->pool));
+    }
+}
+
 void display_result(display_t *display, const json_t *result)
 {
     display_progress_end(display);
@@ -126,7 +199,10 @@ void display_result(display_t *display, const json_t *result)
                 json_of(result, display->pool));
     }
     else {
-        display_text(display, result);
+        if (!show_box(display, result)) {
+            display_text(display, result);
+        }
+        put_error(display, json_object_get(result, "error"));
     }
     fflush(display->options.out);
 }
@@ -143,13 +219,17 @@ static apr_interval_time_t elapsed(const display_t *display)
 
 /* On a terminal one line is drawn again and again; elsewhere (a log, a
  * pipe) each step is a line of its own. */
-static void put_progress(display_t *display, const char *step,
+static void put_progress(display_t *display, const char *step, int percent,
                          apr_pool_t *pool)
 {
     FILE *err = display->options.err;
     const char *line = apr_psprintf(pool, "%s (%d s)", step, (int)
                                     apr_time_sec(elapsed(display)));
 
+    display->percent = percent;
+    if (display->dialog && dialog_gauge_show(display, line, percent)) {
+        return;
+    }
     if (display->terminal) {
         /* A line that wraps could not be removed again. */
         if (display->err_width > 4) {
@@ -174,7 +254,8 @@ void display_progress(display_t *display, const char *name, const char *step)
     /* Its own: a long run makes any number of steps. */
     apr_pool_create(&pool, display->pool);
     put_progress(display, apr_pstrcat(pool, display_line(name, pool), ": ",
-                                      display_line(step, pool), NULL), pool);
+                                      display_line(step, pool), NULL),
+                 display->percent, pool);
     apr_pool_destroy(pool);
 }
 
@@ -184,18 +265,20 @@ void display_progress_of(display_t *display, int done, int all,
     int percent = all > 0 && done >= 0 ? (int)(100.0 * done / all) : 0;
     apr_pool_t *pool;
 
+    percent = percent > 100 ? 100 : percent;
     if (display->options.quiet || elapsed(display) < PATIENCE) {
         return;
     }
     apr_pool_create(&pool, display->pool);
     put_progress(display, apr_psprintf(pool, "%s: %d of %d, %d %%",
                                        display_line(what, pool), done, all,
-                                       percent > 100 ? 100 : percent), pool);
+                                       percent), percent, pool);
     apr_pool_destroy(pool);
 }
 
 void display_progress_end(display_t *display)
 {
+    dialog_gauge_end(display);
     if (display->drawn) {
         fprintf(display->options.err, "\r\033[K");
         fflush(display->options.err);

@@ -23,6 +23,7 @@ typedef enum display_color_t {
 /** How to show. */
 typedef struct display_options_t {
     display_kind_t kind;
+    const char *program; /**< nullable: what draws boxes, its name or path */
     display_color_t color;
     int quiet;       /**< 1: no progress */
     int silent;      /**< --non-interactive: never ask */
@@ -34,13 +35,23 @@ typedef struct display_options_t {
 
 typedef struct display_t display_t;
 
-/** A display; lives in pool. Source: ours. */
+/**
+ * Check that a display of this kind can be opened: one of boxes needs a
+ * terminal and a program that draws them.
+ * @return APR_EINVAL with BASE_EXIT_USAGE
+ */
+apr_status_t display_check(const display_options_t *options,
+                           acme_err_t *err, apr_pool_t *scratch_pool);
+
+/** A display; lives in pool. One of boxes that cannot be drawn is one of
+ *  text. Source: ours. */
 display_t *display_open(const display_options_t *options, apr_pool_t *pool);
 
 /**
  * Show the result of a verb: with DISPLAY_JSON the object itself and
  * nothing else on out; with DISPLAY_TEXT tables and lines on out and the
- * sentence of "error" on err.
+ * sentence of "error" on err; with DISPLAY_DIALOG the same, but what would
+ * go to a terminal as out is a box.
  *
  * @param result  {"schema": "acmectl/1", "verb", "ok", "exit", "changed",
  *                "error": {"type", "detail", "identifier"?}|absent, and the
@@ -125,7 +136,7 @@ apr_status_t display_checklist(display_t *display, const char *title,
 /**
  * Before a question: show a part of what is to become the result ("diff",
  * "steps", "warnings", …), rendered as the result is, to whoever will be
- * asked. Nothing where nobody can be.
+ * asked. Nothing where nobody can be, or --yes answers.
  */
 void display_show(display_t *display, const char *title,
                   const json_t *part);

@@ -10,9 +10,14 @@
 /** How questions are asked. */
 typedef struct display_asker_t display_asker_t;
 
+/** The program that draws boxes (dialog.h), and its gauge. */
+typedef struct dialog_t dialog_t;
+
 struct display_t {
     display_options_t options;
     const display_asker_t *asker;
+    const dialog_t *dialog;  /**< NULL: nothing is drawn in boxes */
+    struct dialog_gauge_t *gauge;
     int color;               /**< escapes may be written to out */
     int width;               /**< columns of out's terminal; 0: no limit */
     int out_terminal;        /**< out is a terminal: no byte may reach it
@@ -20,17 +25,17 @@ struct display_t {
     int terminal;            /**< err is a terminal: a line may be redrawn */
     int err_width;           /**< columns of err's terminal; 0: no limit */
     apr_time_t opened;       /**< mono clock */
+    int percent;             /**< of what can be counted, done last */
     int drawn;               /**< a progress line stands on the terminal */
     apr_pool_t *pool;
 };
 
-/** Render a result as text. */
+/** Render a result as text, but for its error. */
 void display_text(display_t *display, const json_t *result);
 
-/** The same as text for a terminal of width columns (0: any), in pool;
- *  colored if the display is. */
+/** The same as text that fits the terminal, or a box on it, in pool. */
 const char *display_rendered(display_t *display, const json_t *result,
-                             int width, apr_pool_t *pool);
+                             apr_pool_t *pool);
 
 /** Render what tells of the journal: "recovered", "checkpoints", "files",
  *  "conflicts", "diff". */
@@ -74,6 +79,9 @@ typedef struct display_guard_t {
 
 void display_guard_begin(display_guard_t *guard);
 void display_guard_end(display_guard_t *guard);
+
+/** 1 if a signal came that nobody has looked at yet. */
+int display_guard_pending(void);
 
 /** Wait until one of fds can be read. @return ECANCELED after a signal */
 apr_status_t display_guard_wait(const display_guard_t *guard,

@@ -225,7 +225,6 @@ static const struct {
 
 void display_text(display_t *display, const json_t *result)
 {
-    const json_t *error = json_object_get(result, "error");
     size_t i;
 
     display_changes(display, result);
@@ -236,15 +235,13 @@ void display_text(display_t *display, const json_t *result)
             sections[i].put(display, value);
         }
     }
-    if (json_is_object(error)) {
-        fflush(display->options.out);
-        fprintf(display->options.err, "acmectl: %s\n",
-                text_of(error, "detail", display->pool));
-    }
 }
 
+/** What a box takes of a line. */
+#define BOX_EDGES 8
+
 const char *display_rendered(display_t *display, const json_t *result,
-                             int width, apr_pool_t *pool)
+                             apr_pool_t *pool)
 {
     display_t copy = *display;
     char *text = NULL;
@@ -252,8 +249,13 @@ const char *display_rendered(display_t *display, const json_t *result,
     size_t len = 0;
 
     copy.pool = pool;
-    copy.width = width;
     copy.out_terminal = 1;
+    copy.width = display->terminal ? display->err_width : display->width;
+    if (display->dialog) {
+        copy.color = 0;
+        copy.width = copy.width > 2 * BOX_EDGES ? copy.width - BOX_EDGES
+                                                : copy.width;
+    }
     copy.options.out = open_memstream(&text, &len);
     if (!copy.options.out) {
         return "";

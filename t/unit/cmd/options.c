@@ -40,6 +40,7 @@ static const char *all(void)
     const cmd_options_t *o = &cmd->options;
 
     return apr_psprintf(pool, " httpd=%s d=%s f=%s D=%s store=%s kind=%d "
+                        "program=%s "
                         "color=%d quiet=%d silent=%d yes=%d changed=%d "
                         "log=%s level=%d wait=%d force=%d dry=%d "
                         "csr=%s cert=%s key=%s "
@@ -49,6 +50,7 @@ static const char *all(void)
                         or_none(cmd->httpd.config), joined(cmd->defines),
                         or_none(cmd->store_dir),
                         (int)cmd->display_options.kind,
+                        or_none(cmd->display_options.program),
                         (int)cmd->display_options.color,
                         cmd->display_options.quiet,
                         cmd->display_options.silent,
@@ -97,7 +99,11 @@ static const struct {
     { "--store /s", "store=/s" }, { "--store=/s", "store=/s" },
     { "--store /s --store /t", "store=/t" }, { "--store=", "store=" },
     { "--json", "kind=1" }, { "--display json", "kind=1" },
-    { "--display text", "kind=0" }, { "--json --display text", "kind=0" },
+    { "--display text", "kind=0" },
+    { "--display dialog", "kind=2 program=-" },
+    { "--display dialog:whiptail", "kind=2 program=whiptail" },
+    { "--display dialog: --json", "kind=1 program=" },
+    { "--json --display text", "kind=0" },
     { "--quiet", "quiet=1" },
     { "-v", "level=5" }, { "-v -v", "level=6" }, { "-vv", "level=6" },
     { "-vvvvvvvvvv", "level=8" },
@@ -132,7 +138,8 @@ END_TEST
 START_TEST(defaults_stay)
 {
     sets("status", "status", "args=");
-    ck_assert_str_eq(all(), " httpd=- d=- f=- D= store=- kind=0 color=0 "
+    ck_assert_str_eq(all(), " httpd=- d=- f=- D= store=- kind=0 program=- "
+                     "color=0 "
                      "quiet=1 silent=0 yes=0 changed=0 log=stderr "
                      "level=4 wait=0 force=0 "
                      "dry=0 csr=- cert=- key=- reason=- to=- plan=0 "
@@ -144,8 +151,8 @@ END_TEST
 START_TEST(bad_values_are_refused)
 {
     static const char *const values[][2] = {
-        { "--display dialog", "text and json" },
-        { "--display TEXT", "text and json" }, { "--display=", "\"\"" },
+        { "--display dialogue", "use text, dialog, dialog:PROGRAM or json" },
+        { "--display TEXT", "use text" }, { "--display=", "\"\"" },
         { "--color blue", "use auto, always or never" },
         { "--color ''", "use auto, always or never" },
         { "--log-level loud", "emerg to trace1" },
