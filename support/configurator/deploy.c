@@ -34,6 +34,40 @@ configurator_host_t deploy_tls(const configurator_t *c, const host_t *host,
                      : tls_of(c, host, name_lower(name, c->pool), port);
 }
 
+static int is_had(const configurator_plan_t *plan,
+                  const apr_array_header_t *hosts, const char *name)
+{
+    const char *low = name_lower(name, plan->pool);
+    int i;
+
+    for (i = 0; i < hosts->nelts; i++) {
+        if (host_has_name(host_at(plan->c, APR_ARRAY_IDX(hosts, i, int)),
+                          low, 1)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The names that none of hosts has, not by a pattern either: a twin of a
+ * host with patterns has them, too. */
+static apr_array_header_t *names_left(const configurator_plan_t *plan,
+                                      const apr_array_header_t *hosts,
+                                      const apr_array_header_t *names)
+{
+    apr_array_header_t *left = apr_array_make(plan->pool, 1, sizeof(char *));
+    int i;
+
+    for (i = 0; i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, const char *);
+
+        if (!is_had(plan, hosts, name)) {
+            APR_ARRAY_PUSH(left, const char *) = name;
+        }
+    }
+    return left;
+}
+
 /* The TLS hosts of the names, each once, and the names that have none. */
 static apr_array_header_t *tls_hosts(apr_array_header_t **pleft,
                                      const configurator_plan_t *plan,
@@ -43,16 +77,10 @@ static apr_array_header_t *tls_hosts(apr_array_header_t **pleft,
     apr_array_header_t *hosts = apr_array_make(plan->pool, 1, sizeof(int));
     int i, j;
 
-    *pleft = apr_array_make(plan->pool, 1, sizeof(char *));
     for (i = 0; i < deploy->names->nelts; i++) {
         const char *name = APR_ARRAY_IDX(deploy->names, i, const char *);
         int found = deploy_tls(plan->c, host, name, deploy->port);
 
-        if (found == CONFIGURATOR_NONE
-            || !host_has_name(host_at(plan->c, found),
-                              name_lower(name, plan->pool), 1)) {
-            APR_ARRAY_PUSH(*pleft, const char *) = name;
-        }
         for (j = 0; j < hosts->nelts; j++) {
             if (APR_ARRAY_IDX(hosts, j, int) == found) {
                 break;
@@ -62,6 +90,7 @@ static apr_array_header_t *tls_hosts(apr_array_header_t **pleft,
             APR_ARRAY_PUSH(hosts, int) = found;
         }
     }
+    *pleft = names_left(plan, hosts, deploy->names);
     return hosts;
 }
 

@@ -143,20 +143,22 @@ static apr_status_t remove_directive(configurator_plan_t *plan,
                     : block_remove(twin, node, err);
 }
 
+/* Also what a condition hides now: it need not do so for ever. */
 static apr_status_t once_leave(configurator_plan_t *plan, block_t *twin,
                                const host_t *host, acme_err_t *err)
 {
+    const apr_array_header_t *nodes = block_nodes(twin);
     apr_status_t rv = APR_SUCCESS;
     int i;
 
-    for (i = 0; i < host->directives->nelts && rv == APR_SUCCESS; i++) {
-        const directive_t *d = directive_at(host, i);
+    for (i = 0; i < nodes->nelts && rv == APR_SUCCESS; i++) {
+        const block_node_t *node = &APR_ARRAY_IDX(nodes, i, block_node_t);
 
-        if (is_own_text(host, d) && IS_ONE_OF(once, d->name)) {
-            rv = remove_directive(plan, twin, d, err);
-            plan_warn(plan, "%s in %s may stand only once and is left out of "
-                      "the TLS twin, which shares what it makes.", d->name,
-                      place_of(d, plan->pool));
+        if (node->kind == SCAN_DIRECTIVE && IS_ONE_OF(once, node->name)) {
+            rv = block_remove(twin, i, err);
+            plan_warn(plan, "%s in %s:%d may stand only once and is left out "
+                      "of the TLS twin, which shares what it makes.",
+                      node->name, host->file, node->line);
         }
     }
     return rv;

@@ -359,6 +359,36 @@ START_TEST(uncovered_names)
 }
 END_TEST
 
+/* A directive that may stand only once in a server is not in the twin, nor
+ * where a condition hides it today. */
+START_TEST(once_hidden)
+{
+    twin_has("    ServerName a.test\n    <IfModule wsgi_module>\n"
+             "        WSGIDaemonProcess a\n        WSGIProcessGroup a\n"
+             "    </IfModule>\n",
+             "    ServerName a.test\n    <IfModule wsgi_module>\n"
+             "        WSGIProcessGroup a\n    </IfModule>\n");
+    ck_assert(site_said(site_result.warnings, "WSGIDaemonProcess in "));
+    ck_assert(site_said(site_result.warnings, "a.conf:4 may stand only"));
+}
+END_TEST
+
+/* A name that the twin has by a pattern of the original needs no alias of
+ * its own in the next run. */
+START_TEST(pattern_again)
+{
+    int changed = 1;
+
+    site_one("<VirtualHost *:80>\n    ServerName a.test\n"
+             "    ServerAlias *.a.test\n</VirtualHost>\n"
+             "<VirtualHost *:443>\n    ServerName a.test\n"
+             "    ServerAlias *.a.test\n    ACMEDomain a.test x.a.test\n"
+             "    SSLEngine on\n</VirtualHost>\n");
+    unit_ok(site_deploy(0, "a.test x.a.test", &changed));
+    ck_assert_int_eq(changed, 0);
+}
+END_TEST
+
 /* Conditions around the host are around the twin; where one asks for
  * mod_ssl already, no other does. */
 START_TEST(conditions)
@@ -510,6 +540,8 @@ Suite *twin_suite(void)
     tcase_add_test(tc, macro_redirect);
     tcase_add_test(tc, other_certificate);
     tcase_add_test(tc, uncovered_names);
+    tcase_add_test(tc, once_hidden);
+    tcase_add_test(tc, pattern_again);
     tcase_add_test(tc, conditions);
     tcase_add_test(tc, odd_bytes);
     tcase_add_test(tc, no_text);
