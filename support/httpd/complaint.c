@@ -129,21 +129,32 @@ static const char *message_of(const char *line)
     return message;
 }
 
-/** The line that begins, or is made clear by, what follows it. */
+/** The message of line i; "" behind the last. */
+static const char *message_at(const apr_array_header_t *lines, int i)
+{
+    return i < lines->nelts
+        ? message_of(APR_ARRAY_IDX(lines, i, const char *)) : "";
+}
+
+/** The message of line i with what follows it: the sentence that it only
+ *  begins, or OpenSSL's reason. Of those the last counts: they come in the
+ *  order of time, and the first ones may be of what went before. */
 static const char *joined(const apr_array_header_t *lines, int i,
                           apr_pool_t *pool)
 {
-    const char *text = message_of(APR_ARRAY_IDX(lines, i, const char *));
-    const char *next = i + 1 < lines->nelts
-        ? message_of(APR_ARRAY_IDX(lines, i + 1, const char *)) : "";
+    static const char library[] = "SSL Library Error: ";
+    const apr_size_t len = sizeof(library) - 1;
+    const char *text = message_at(lines, i++);
+    const char *next = message_at(lines, i);
 
     if (*next && *text && text[strlen(text) - 1] == ':') {
-        text = apr_pstrcat(pool, text, " ", next, NULL);
+        return apr_pstrcat(pool, text, " ", next, NULL);
     }
-    else if (strncmp(next, "SSL Library Error: ", 19) == 0) {
-        text = apr_pstrcat(pool, text, " (", next + 19, ")", NULL);
+    while (strncmp(message_at(lines, i), library, len) == 0) {
+        next = message_at(lines, i++);
     }
-    return text;
+    return strncmp(next, library, len) == 0
+        ? apr_pstrcat(pool, text, " (", next + len, ")", NULL) : text;
 }
 
 /** What to do about a reason that does not say so; or NULL. */

@@ -80,8 +80,8 @@ START_TEST(start)
         LOG("ssl:error") "SSL Library Error: error:1:x::y\n"
         LOG("a:crit") "A: b\n"
         LOG("ssl:emerg") "AH01898: Unable to configure ciphers\n"
+        LOG("ssl:emerg") "SSL Library Error: error:3:of::before\n"
         LOG("ssl:emerg") "SSL Library Error: error:2:SSL::no match\n"
-        LOG("ssl:emerg") "SSL Library Error: error:3:x::y\n"
         LOG("ssl:emerg") "AH02312: Fatal error initialising mod_ssl\n"
         LOG("acme:crit") "ACME0022: would not start\n", 1),
         "AH01898: Unable to configure ciphers (error:2:SSL::no match)");
