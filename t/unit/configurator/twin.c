@@ -373,6 +373,30 @@ START_TEST(once_hidden)
 }
 END_TEST
 
+/* Who says http in the twin is named, for it may be wrong there: what leads
+ * to the host itself, and what tells programs behind it. */
+START_TEST(says_http)
+{
+    static const char lines[] =
+        "    ServerName a.test\n"
+        "    RequestHeader set X-Forwarded-Proto \"http\"\n"
+        "    RequestHeader set X-Forwarded-Host a.test\n"
+        "    RewriteEngine on\n"
+        "    RewriteRule ^/a(.*)$ http://A.test$1 [R]\n"
+        "    RewriteRule ^/b(.*)$ http://other.test$1 [R]\n"
+        "    Redirect /c http://a.test:80/d\n"
+        "    Redirect /e https://a.test/f\n";
+
+    twin_has(lines, lines);
+    ck_assert_int_eq(site_result.warnings->nelts, 3);
+    ck_assert(site_said(site_result.warnings,
+                        "RequestHeader in "));
+    ck_assert(site_said(site_result.warnings, "a.conf:3 says http"));
+    ck_assert(site_said(site_result.warnings, "a.conf:6 says http"));
+    ck_assert(site_said(site_result.warnings, "a.conf:8 says http"));
+}
+END_TEST
+
 /* A name that the twin has by a pattern of the original needs no alias of
  * its own in the next run. */
 START_TEST(pattern_again)
@@ -541,6 +565,7 @@ Suite *twin_suite(void)
     tcase_add_test(tc, other_certificate);
     tcase_add_test(tc, uncovered_names);
     tcase_add_test(tc, once_hidden);
+    tcase_add_test(tc, says_http);
     tcase_add_test(tc, pattern_again);
     tcase_add_test(tc, conditions);
     tcase_add_test(tc, odd_bytes);
