@@ -56,23 +56,15 @@ const char *configurator_paste(const configurator_plan_t *plan)
 
 /* ---------------------------------------------------------------- finish */
 
-/* Give the edits of a host's block, and its twin, to those of its file. */
+/* Give the edits of a host's block to those of its file. */
 static apr_status_t host_finish(const plan_host_t *host, acme_err_t *err)
 {
-    apr_status_t rv = APR_SUCCESS;
-
-    if (block_is_edited(host->block)) {
-        rv = edits_block(host->file->edits, host->block, err);
-    }
-    if (rv == APR_SUCCESS && host->twin) {
-        rv = edits_copy(host->file->edits, host->twin,
-                        host->wrap ? "IfModule" : NULL, host->wrap, err);
-    }
-    return rv;
+    return block_is_edited(host->block)
+           ? edits_block(host->file->edits, host->block, err) : APR_SUCCESS;
 }
 
 /* A new host for the main server, at the end of its file. */
-static apr_status_t new_finish(const plan_new_t *new, acme_err_t *err,
+static apr_status_t main_finish(const plan_new_t *new, acme_err_t *err,
                                apr_pool_t *pool)
 {
     apr_array_header_t *lines = apr_array_make(pool, 12, sizeof(char *));
@@ -85,6 +77,15 @@ static apr_status_t new_finish(const plan_new_t *new, acme_err_t *err,
     APR_ARRAY_PUSH(lines, const char *) = "</VirtualHost>";
     APR_ARRAY_PUSH(lines, const char *) = "</IfModule>";
     return edits_insert(new->file->edits, -1, lines, err);
+}
+
+static apr_status_t new_finish(const plan_new_t *new, acme_err_t *err,
+                               apr_pool_t *pool)
+{
+    return new->block
+           ? edits_copy_behind(new->file->edits, new->block, new->open,
+                               new->wrap ? "IfModule" : NULL, new->wrap, err)
+           : main_finish(new, err, pool);
 }
 
 /* The change of a file. */
@@ -157,9 +158,8 @@ apr_status_t configurator_finish(configurator_result_t *result,
         rv = host_finish(APR_ARRAY_IDX(plan->hosts, i, plan_host_t *), err);
     }
     for (i = 0; i < plan->twins->nelts && rv == APR_SUCCESS; i++) {
-        const plan_new_t *new = APR_ARRAY_IDX(plan->twins, i, plan_new_t *);
-
-        rv = new->lines ? new_finish(new, err, result_pool) : APR_SUCCESS;
+        rv = new_finish(APR_ARRAY_IDX(plan->twins, i, plan_new_t *), err,
+                        result_pool);
     }
     for (i = 0; i < plan->files->nelts && rv == APR_SUCCESS; i++) {
         rv = file_finish(result, APR_ARRAY_IDX(plan->files, i,

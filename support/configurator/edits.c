@@ -23,6 +23,7 @@ typedef struct place_t {
     int line;                     /**< CUT: the line; LINES: before it, -1 at
                                        the end */
     const block_t *block;         /**< COPY */
+    int behind;                   /**< COPY: the section that it follows */
     const char *wrap;             /**< COPY; nullable */
     const char *wrap_word;
     apr_array_header_t *lines;    /**< LINES: of const char * */
@@ -135,17 +136,29 @@ apr_status_t edits_copy(edits_t *edits, const block_t *copy,
                         const char *wrap, const char *wrap_word,
                         acme_err_t *err)
 {
-    place_t place = { PLACE_COPY, -1, copy, NULL, NULL, NULL };
-
     if (copy->text != edits->text) {
         return refuse(edits, -1, "the section to be copied is another "
                       "file's", err);
+    }
+    return edits_copy_behind(edits, copy, copy->open, wrap, wrap_word, err);
+}
+
+apr_status_t edits_copy_behind(edits_t *edits, const block_t *copy,
+                               int behind, const char *wrap,
+                               const char *wrap_word, acme_err_t *err)
+{
+    place_t place = { PLACE_COPY, -1, copy, behind, NULL, NULL, NULL };
+
+    if (behind < 0 || behind >= edits->text->lines->nelts
+        || line_at(edits->text, behind)->kind != SCAN_OPEN) {
+        return refuse(edits, -1, "there is no section to put a copy behind",
+                      err);
     }
     if (wrap) {
         place.wrap = apr_pstrdup(edits->pool, wrap);
         place.wrap_word = text_quote(wrap_word, edits->pool);
         if (!place.wrap_word) {
-            return refuse(edits, copy->open, "the word for the section "
+            return refuse(edits, behind, "the word for the section "
                           "around the copy cannot be one", err);
         }
     }
@@ -169,7 +182,7 @@ static const char *trimmed(const char *text, apr_pool_t *pool)
 apr_status_t edits_insert(edits_t *edits, int before,
                           const apr_array_header_t *lines, acme_err_t *err)
 {
-    place_t place = { PLACE_LINES, before, NULL, NULL, NULL, NULL };
+    place_t place = { PLACE_LINES, before, NULL, -1, NULL, NULL, NULL };
     int i;
 
     if (before < -1 || before > edits->text->lines->nelts) {
@@ -195,7 +208,7 @@ apr_status_t edits_insert(edits_t *edits, int before,
 
 apr_status_t edits_remove(edits_t *edits, int line, acme_err_t *err)
 {
-    place_t place = { PLACE_CUT, line, NULL, NULL, NULL, NULL };
+    place_t place = { PLACE_CUT, line, NULL, -1, NULL, NULL, NULL };
     int i;
 
     if (line < 0 || line >= edits->text->lines->nelts
@@ -256,7 +269,8 @@ static int is_separated(const text_t *text, int open)
  *  @return NULL if edits contradict each other */
 static const char *copy_body(const finish_t *finish, const block_t *copy)
 {
-    const scan_line_t *open = line_at(finish->text, copy->open);
+    const text_t *text = copy->text;
+    const scan_line_t *open = line_at(text, copy->open);
     apr_array_header_t *splices = apr_array_make(finish->pool, 8,
                                                  sizeof(splice_t));
     const char *body;
@@ -266,11 +280,11 @@ static const char *copy_body(const finish_t *finish, const block_t *copy)
     if (splice_sort(splices) >= 0) {
         return NULL;
     }
-    body = splice_render(&len, finish->text->data, open->start,
-                         line_at(finish->text, open->mate)->end, splices,
+    body = splice_render(&len, text->data, open->start,
+                         line_at(text, open->mate)->end, splices,
                          finish->pool);
     return body[len - 1] == '\n' ? body
-        : apr_pstrcat(finish->pool, body, finish->text->eol, NULL);
+        : apr_pstrcat(finish->pool, body, text->eol, NULL);
 }
 
 /** All that a copy puts into the file. @param pskip  set: bytes before the
@@ -279,7 +293,7 @@ static const char *copy_text(const finish_t *finish, const place_t *place,
                              apr_size_t *pskip)
 {
     const text_t *text = finish->text;
-    int open = place->block->open;
+    int open = place->behind;
     const char *eol = splice_eol(text, open);
     const char *indent = splice_indent(text, open, finish->pool);
     const char *blank = is_separated(text, open) ? eol : "";
@@ -367,7 +381,7 @@ static int add_place(finish_t *finish, const place_t *place)
     splice.text = "";
     switch (place->kind) {
     case PLACE_COPY:
-        line = line_at(text, place->block->open);
+        line = line_at(text, place->behind);
         splice.start = splice.end = line_at(text, line->mate)->end;
         splice.text = copy_text(finish, place, &owner.skip);
         splice.rank = RANK_COPY;
@@ -526,7 +540,7 @@ static apr_status_t prove_block(const finish_t *finish, const block_t *block)
 static apr_status_t prove_copy(const finish_t *finish, const place_t *place,
                                apr_size_t start, apr_size_t end)
 {
-    const scan_line_t *line = line_at(finish->text, place->block->open);
+    const scan_line_t *line = line_at(finish->text, place->behind);
     int open = section_from(finish, start);
 
     if (open < 0 || line_at(finish->after, line_at(finish->after, open)

@@ -46,7 +46,7 @@ static apr_status_t block_of(block_t **pblock, const edit_t *edit,
     apr_status_t rv = APR_SUCCESS;
 
     if (edit->new) {
-        *pblock = edit->new->source ? edit->new->source->twin : NULL;
+        *pblock = edit->new->block;
         return APR_SUCCESS;
     }
     rv = plan_host(&host, edit->plan, edit->host->index, err);

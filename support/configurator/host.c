@@ -252,9 +252,11 @@ static void host_read(host_t *host, const json_t *document,
                       apr_pool_t *pool)
 {
     const char *name = member(document, "server_name");
+    const char *compared = member(document, "hostname");
 
     host->server_name = name ? name_lower(name, pool) : NULL;
-    host->hostname = host->server_name;
+    host->hostname = compared ? name_lower(compared, pool)
+                              : host->server_name;
     host->aliases = names_read(json_object_get(document, "aliases"), pool);
     host->addresses = addresses_read(json_object_get(document, "addresses"),
                                      pool);

@@ -232,15 +232,12 @@ typedef struct plan_file_t {
 #define PLAN_HSTS 2
 #define PLAN_STAPLING 4
 
-/* A virtual host that is edited, and its twin. */
+/* A virtual host that is edited. */
 typedef struct plan_host_t {
     const host_t *host;
     plan_file_t *file;
     int open;                   /* index of its header among text->lines */
     block_t *block;
-    block_t *twin;              /* NULL until one is planned */
-    const char *wrap;           /* nullable: module whose <IfModule> goes
-                                   around the twin */
     int ssl;                    /* 1: the plan has switched TLS on here */
     int stapling;               /* 1 on, 0 off by the plan; -1: as it was */
     int certificate;            /* the same for "certificate_file" */
@@ -249,15 +246,18 @@ typedef struct plan_host_t {
     int enhanced;               /* PLAN_REDIRECT, ... that the plan put in */
 } plan_host_t;
 
-/* A host that this plan makes: what httpd must tell of it afterwards. */
+/* A host that this plan makes, and what httpd must tell of it afterwards. */
 typedef struct plan_new_t {
     configurator_host_t of;     /* the http host that it is for */
     configurator_host_t behind; /* the host that it stands behind; the main
                                    server: behind all others */
-    plan_host_t *source;        /* NULL for the main server's */
-    apr_array_header_t *lines;  /* const char *: its directives, of the main
-                                   server's only */
-    plan_file_t *file;          /* where that goes */
+    plan_file_t *file;          /* where it stands */
+    int open;                   /* there, behind the section at this line */
+    const char *wrap;           /* nullable: module whose <IfModule> goes
+                                   around it */
+    block_t *block;             /* the edited copy; NULL: of the main server
+                                   there is none, but */
+    apr_array_header_t *lines;  /* const char *: its directives, and */
     const char *header;         /* the arguments of its <VirtualHost> */
     apr_array_header_t *names;  /* const char *: of the certificate */
     apr_array_header_t *addresses;  /* address_t */
@@ -305,8 +305,15 @@ apr_status_t plan_file(plan_file_t **pfile, configurator_plan_t *plan,
 /* Index in the file's lines of a directive of the dump; -1. */
 int plan_line_of(const plan_file_t *file, const directive_t *directive);
 
+/* The file of a virtual host and the index of its header's line there.
+ * @return APR_ENOTIMPL if it is nothing to edit: a macro's, generated,
+ * included twice */
+apr_status_t plan_section(plan_file_t **pfile, int *popen,
+                          configurator_plan_t *plan, const host_t *host,
+                          acme_err_t *err);
+
 /* A virtual host's block for edits. @return APR_ENOTIMPL if it may not be
- * edited: macro, generated, cannot be read */
+ * edited, or the lens cannot read it */
 apr_status_t plan_host(plan_host_t **phost, configurator_plan_t *plan,
                        configurator_host_t index, acme_err_t *err);
 

@@ -131,32 +131,6 @@ plan_new_t *plan_new_find(const configurator_plan_t *plan,
     return NULL;
 }
 
-/* Find the host's section and let the lens read it. */
-static apr_status_t host_open(plan_host_t *host, configurator_plan_t *plan,
-                              acme_err_t *err)
-{
-    const text_t *text = host->file->text;
-    const char *who;
-    acme_err_t why = { 0 };
-
-    if (apache_is_generated(text, &who)) {
-        return plan_refuse(plan, NULL, err, "%s is written by %s, which "
-                           "would undo a change: change it there",
-                           text->path, who);
-    }
-    host->open = text_section_at(text, "VirtualHost", host->host->line);
-    if (host->open < 0) {
-        return plan_refuse(plan, NULL, err, "%s:%d is not the virtual host "
-                           "that httpd has read there: the file has changed "
-                           "since", text->path, host->host->line);
-    }
-    if (block_open(&host->block, plan->c->lens, text, host->open, &why,
-                   plan->pool) != APR_SUCCESS) {
-        return plan_refuse(plan, NULL, err, "%s", why.message);
-    }
-    return APR_SUCCESS;
-}
-
 /* Another host with the same text: a file that is included twice. */
 static const host_t *host_shares(const configurator_t *c,
                                  const host_t *host)
@@ -174,17 +148,32 @@ static const host_t *host_shares(const configurator_t *c,
     return NULL;
 }
 
-apr_status_t plan_host(plan_host_t **phost, configurator_plan_t *plan,
-                       configurator_host_t index, acme_err_t *err)
+/* Find the section in a file that is not somebody else's. */
+static apr_status_t section_find(int *popen, configurator_plan_t *plan,
+                                 const plan_file_t *file, const host_t *host,
+                                 acme_err_t *err)
 {
-    const host_t *host = host_at(plan->c, index);
-    plan_host_t *found = plan_host_find(plan, index);
+    const text_t *text = file->text;
+    const char *who;
+
+    if (apache_is_generated(text, &who)) {
+        return plan_refuse(plan, NULL, err, "%s is written by %s, which "
+                           "would undo a change: change it there",
+                           text->path, who);
+    }
+    *popen = text_section_at(text, "VirtualHost", host->line);
+    return *popen >= 0 ? APR_SUCCESS
+        : plan_refuse(plan, NULL, err, "%s:%d is not the virtual host that "
+                      "httpd has read there: the file has changed since",
+                      text->path, host->line);
+}
+
+apr_status_t plan_section(plan_file_t **pfile, int *popen,
+                          configurator_plan_t *plan, const host_t *host,
+                          acme_err_t *err)
+{
     apr_status_t rv;
 
-    if (found) {
-        *phost = found;
-        return APR_SUCCESS;
-    }
     if (host->macro || !host->file) {
         return plan_refuse(plan, NULL, err, "the virtual host at %s is made "
                            "by a macro or on the command line: its text "
@@ -197,20 +186,39 @@ apr_status_t plan_host(plan_host_t **phost, configurator_plan_t *plan,
                            "in each of them",
                            host_place(host, plan->pool));
     }
+    rv = plan_file(pfile, plan, host->file, JOURNAL_STEP_HOSTS, err);
+    return rv == APR_SUCCESS ? section_find(popen, plan, *pfile, host, err)
+                             : rv;
+}
+
+apr_status_t plan_host(plan_host_t **phost, configurator_plan_t *plan,
+                       configurator_host_t index, acme_err_t *err)
+{
+    const host_t *host = host_at(plan->c, index);
+    plan_host_t *found = plan_host_find(plan, index);
+    acme_err_t why = { 0 };
+    apr_status_t rv;
+
+    if (found) {
+        *phost = found;
+        return APR_SUCCESS;
+    }
     found = apr_pcalloc(plan->pool, sizeof(*found));
     found->host = host;
     found->stapling = -1;
     found->certificate = -1;
     found->aliases = apr_array_make(plan->pool, 1, sizeof(char *));
-    rv = plan_file(&found->file, plan, host->file, JOURNAL_STEP_HOSTS, err);
-    if (rv == APR_SUCCESS) {
-        rv = host_open(found, plan, err);
+    rv = plan_section(&found->file, &found->open, plan, host, err);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    if (rv == APR_SUCCESS) {
-        APR_ARRAY_PUSH(plan->hosts, plan_host_t *) = found;
-        *phost = found;
+    if (block_open(&found->block, plan->c->lens, found->file->text,
+                   found->open, &why, plan->pool) != APR_SUCCESS) {
+        return plan_refuse(plan, NULL, err, "%s", why.message);
     }
-    return rv;
+    APR_ARRAY_PUSH(plan->hosts, plan_host_t *) = found;
+    *phost = found;
+    return APR_SUCCESS;
 }
 
 /* ---------------------------------------------------------------- wishes */

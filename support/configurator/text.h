@@ -181,6 +181,12 @@ apr_status_t edits_copy(edits_t *edits, const block_t *copy,
                         const char *wrap, const char *wrap_word,
                         acme_err_t *err);
 
+/** The same behind another section, at lines[behind] of this text; the copy
+ *  may be one of another text. */
+apr_status_t edits_copy_behind(edits_t *edits, const block_t *copy,
+                               int behind, const char *wrap,
+                               const char *wrap_word, acme_err_t *err);
+
 /** Lines (each without indentation and end of line; sections among them
  *  whole, what is in them is indented further; "" is a blank line) put
  *  before line index before of the text, or with -1 at its end. Indented

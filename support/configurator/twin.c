@@ -486,14 +486,15 @@ static void twin_wish(configurator_plan_t *plan, const plan_new_t *twin)
     }
 }
 
-static plan_new_t *twin_note(configurator_plan_t *plan, const host_t *host,
+/* stand says where it is and what it is made of. */
+static plan_new_t *twin_note(configurator_plan_t *plan,
+                             const plan_new_t *stand, const host_t *host,
                              const configurator_deploy_t *deploy,
                              apr_array_header_t *addresses)
 {
-    plan_new_t *twin = apr_pcalloc(plan->pool, sizeof(*twin));
+    plan_new_t *twin = apr_pmemdup(plan->pool, stand, sizeof(*stand));
 
     twin->of = host->index;
-    twin->behind = address_stand(plan->c, addresses, host->index);
     twin->names = deploy->names;
     twin->addresses = addresses;
     twin->stapling = -1;
@@ -562,40 +563,82 @@ static apr_status_t twin_check(configurator_plan_t *plan, const host_t *host,
     return rv == APR_SUCCESS ? place_check(plan, host, addresses, err) : rv;
 }
 
+/* Where the twin stands: behind its original, or behind the host that would
+ * no longer be the default one. */
+static apr_status_t twin_stand(plan_new_t *stand, configurator_plan_t *plan,
+                               const plan_host_t *source,
+                               const apr_array_header_t *addresses,
+                               acme_err_t *err)
+{
+    int index = source->host->index;
+    apr_status_t rv = APR_SUCCESS;
+
+    stand->behind = address_stand(plan->c, addresses, index);
+    stand->file = source->file;
+    stand->open = source->open;
+    if (stand->behind != index) {
+        rv = plan_section(&stand->file, &stand->open, plan,
+                          host_at(plan->c, stand->behind), err);
+        base_err_wrap(err, "the TLS twin of %s must stand behind the default "
+                      "host of its address",
+                      host_place(source->host, plan->pool));
+    }
+    if (rv == APR_SUCCESS
+        && !is_within_ssl(stand->file->text, stand->open, plan->pool)) {
+        stand->wrap = "ssl_module";
+    }
+    return rv;
+}
+
+static void twin_tell(configurator_plan_t *plan, const plan_new_t *twin)
+{
+    const host_t *of = host_at(plan->c, twin->of);
+    const char *names = apr_array_pstrcat(plan->pool, twin->names, ' ');
+
+    if (twin->behind == twin->of) {
+        plan_step(plan, "%s: its TLS twin is put behind it, for %s.",
+                  host_place(of, plan->pool), names);
+    }
+    else {
+        plan_step(plan, "%s: its TLS twin is put behind %s, which is the "
+                  "default host and stays it, for %s.",
+                  host_place(of, plan->pool),
+                  host_place(host_at(plan->c, twin->behind), plan->pool),
+                  names);
+    }
+}
+
 apr_status_t twin_plan(configurator_plan_t *plan, int *pchanged,
                        const configurator_deploy_t *deploy, acme_err_t *err)
 {
     const host_t *host = host_at(plan->c, deploy->host);
     apr_array_header_t *addresses = twin_addresses(plan, host, deploy->port);
+    plan_new_t stand = { 0 };
     plan_host_t *source;
-    block_t *twin;
     int insert = 0;
     apr_status_t rv = plan_host(&source, plan, deploy->host, err);
 
     if (rv == APR_SUCCESS) {
         rv = twin_check(plan, host, deploy, addresses, err);
     }
+    if (rv == APR_SUCCESS) {
+        rv = twin_stand(&stand, plan, source, addresses, err);
+    }
     if (rv == APR_SUCCESS && !deploy->certificate) {
         rv = domain_plan(plan, &insert, pchanged, deploy->names, err);
     }
     if (rv == APR_SUCCESS) {
-        rv = block_copy(&twin, source->block, err, plan->pool);
+        rv = block_copy(&stand.block, source->block, err, plan->pool);
     }
     if (rv == APR_SUCCESS) {
-        rv = twin_edit(plan, twin, host, deploy, addresses, insert, err);
+        rv = twin_edit(plan, stand.block, host, deploy, addresses, insert,
+                       err);
     }
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (rv == APR_SUCCESS) {
+        *pchanged = 1;
+        twin_tell(plan, twin_note(plan, &stand, host, deploy, addresses));
     }
-    *pchanged = 1;
-    source->twin = twin;
-    source->wrap = is_within_ssl(source->file->text, source->open,
-                                 plan->pool) ? NULL : "ssl_module";
-    twin_note(plan, host, deploy, addresses)->source = source;
-    plan_step(plan, "%s: its TLS twin is put behind it, for %s.",
-              host_place(host, plan->pool),
-              apr_array_pstrcat(plan->pool, deploy->names, ' '));
-    return APR_SUCCESS;
+    return rv;
 }
 
 /* ------------------------------------------------------ the main server */
@@ -642,8 +685,8 @@ static void main_lines(plan_new_t *twin, const host_t *host,
     int i;
 
     twin->lines = apr_array_make(pool, 6, sizeof(char *));
-    if (host->server_name) {
-        line_add(twin, "ServerName", host->server_name, pool);
+    if (host->hostname) {
+        line_add(twin, "ServerName", host->hostname, pool);
     }
     if (host->aliases->nelts) {
         line_add(twin, "ServerAlias",
@@ -678,8 +721,7 @@ apr_status_t twin_plan_main(configurator_plan_t *plan, int *pchanged,
     apr_array_header_t *addresses = twin_addresses(plan, host, deploy->port);
     const char *path = json_string_value(json_object_get(server_of(plan->c),
                                                          "config"));
-    plan_new_t *twin;
-    plan_file_t *file;
+    plan_new_t stand = { 0 };
     int insert = 0;
     apr_status_t rv = twin_check(plan, host, deploy, addresses, err);
 
@@ -690,17 +732,16 @@ apr_status_t twin_plan_main(configurator_plan_t *plan, int *pchanged,
         rv = domain_plan(plan, &insert, pchanged, deploy->names, err);
     }
     if (rv == APR_SUCCESS) {
-        rv = plan_file(&file, plan, path, JOURNAL_STEP_HOSTS, err);
+        rv = plan_file(&stand.file, plan, path, JOURNAL_STEP_HOSTS, err);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
     *pchanged = 1;
-    twin = twin_note(plan, host, deploy, addresses);
-    twin->behind = CONFIGURATOR_MAIN;
-    twin->header = header_of(addresses, plan->pool);
-    twin->file = file;
-    main_lines(twin, host, deploy, insert, plan->pool);
+    stand.behind = CONFIGURATOR_MAIN;
+    stand.header = header_of(addresses, plan->pool);
+    main_lines(&stand, host, deploy, insert, plan->pool);
+    twin_note(plan, &stand, host, deploy, addresses);
     plan_step(plan, "%s: a virtual host for TLS is put at its end, for %s.",
               path, apr_array_pstrcat(plan->pool, deploy->names, ' '));
     return APR_SUCCESS;

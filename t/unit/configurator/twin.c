@@ -180,6 +180,97 @@ START_TEST(hides_host)
 }
 END_TEST
 
+/* The default TLS host stays it: a twin that would come before it stands
+ * behind it, in its file if need be. */
+START_TEST(default_host)
+{
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 80\nListen 443\n");
+    tree_put("sites/a.conf", "<VirtualHost *:80>\n    ServerName a.test\n"
+             "</VirtualHost>\n");
+    tree_put("sites/b.conf", "<VirtualHost *:443>\r\n  SSLEngine on\r\n"
+             "</VirtualHost>\r\n\r\n<VirtualHost *:443>\r\n"
+             "  ServerName b.test\r\n  SSLEngine on\r\n"
+             "</VirtualHost>\r\n");
+    site_read();
+    unit_ok(site_deploy(0, "a.test", &changed));
+    site_check("");
+    ck_assert_str_eq(site_text("sites/a.conf"), "<VirtualHost *:80>\n"
+                     "    ServerName a.test\n</VirtualHost>\n");
+    ck_assert_str_eq(site_text("sites/b.conf"),
+        "<VirtualHost *:443>\r\n  SSLEngine on\r\n</VirtualHost>\r\n\r\n"
+        "<IfModule ssl_module>\r\n"
+        "<VirtualHost *:443>\n    ServerName a.test\n"
+        "    ACMEDomain a.test\n    SSLEngine on\n</VirtualHost>\n"
+        "</IfModule>\r\n\r\n<VirtualHost *:443>\r\n"
+        "  ServerName b.test\r\n  SSLEngine on\r\n</VirtualHost>\r\n");
+    ck_assert(site_said(site_result.steps, "which is the default host"));
+}
+END_TEST
+
+/* Where that one has no text, there is no place for the twin. */
+START_TEST(default_macro)
+{
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 80\nListen 443\n");
+    tree_put("sites/a.conf", "<VirtualHost *:80>\nServerName a.test\n"
+             "</VirtualHost>\n");
+    tree_put("sites/b.conf", "<Macro tls $n>\n<VirtualHost *:443>\n"
+             "ServerName $n\nSSLEngine on\n</VirtualHost>\n</Macro>\n"
+             "Use tls b.test\n");
+    site_read();
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL,
+               "must stand behind the default host");
+}
+END_TEST
+
+/* Several twins of one plan keep the order of their originals. */
+START_TEST(several)
+{
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 80\n");
+    tree_put("sites/a.conf",
+             "<VirtualHost *:80>\nServerName c.test\n</VirtualHost>\n"
+             "<VirtualHost *:80>\nServerName b.test\n</VirtualHost>\n"
+             "<VirtualHost *:80>\nServerName a.test\n</VirtualHost>\n");
+    site_read();
+    unit_ok(site_deploy(2, "a.test", &changed));
+    unit_ok(site_deploy(0, "c.test", &changed));
+    unit_ok(site_deploy(1, "b.test", &changed));
+    ck_assert_int_eq(site_plan->listens->nelts, 1);
+    site_check("Listen 443\n");
+    ck_assert_int_eq(site_result.changes->nelts, 1);
+    site_read();
+    ck_assert_int_eq(site->hosts->nelts, 6);
+    ck_assert_str_eq(host_at(site, 1)->server_name, "c.test");
+    ck_assert_str_eq(host_at(site, 3)->server_name, "b.test");
+    ck_assert_int_eq(host_at(site, 5)->ssl, 1);
+}
+END_TEST
+
+/* A second run finds nothing to do. */
+START_TEST(again)
+{
+    int changed;
+
+    site_one("<VirtualHost *:80>\nServerName a.test\n</VirtualHost>\n");
+    unit_ok(site_deploy(0, "a.test", &changed));
+    site_check("Listen 443\n");
+    site_read();
+    unit_ok(site_deploy(0, "a.test", &changed));
+    ck_assert_int_eq(changed, 0);
+    site_check("");
+    ck_assert_int_eq(site_result.changes->nelts, 0);
+    ck_assert_int_eq(site_result.steps->nelts, 0);
+}
+END_TEST
+
 /* Scheme and port of ServerName are those of http; the twin has none. */
 START_TEST(server_name)
 {
@@ -553,6 +644,10 @@ Suite *twin_suite(void)
     tcase_add_test(tc, no_port);
     tcase_add_test(tc, joins_hosts);
     tcase_add_test(tc, hides_host);
+    tcase_add_test(tc, default_host);
+    tcase_add_test(tc, default_macro);
+    tcase_add_test(tc, several);
+    tcase_add_test(tc, again);
     tcase_add_test(tc, server_name);
     tcase_add_test(tc, own_tls);
     tcase_add_test(tc, own_redirect);
