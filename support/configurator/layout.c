@@ -51,9 +51,10 @@ static const char *first_word(const walk_line_t *line, int n)
 
 /* ------------------------------------------------------------ find out */
 
-/** 1 if something that httpd reads includes the path. */
-static int is_included(const walk_t *walk, const char *path,
-                       apr_pool_t *pool)
+/** The index among walk's lines of an Include that httpd reads and that
+ *  includes the path; -1. */
+static int find_include(const walk_t *walk, const char *path,
+                        apr_pool_t *pool)
 {
     const char *pattern;
     int i;
@@ -65,11 +66,25 @@ static int is_included(const walk_t *walk, const char *path,
             if (pattern && apr_fnmatch(pattern, path, APR_FNM_PATHNAME
                                                       | APR_FNM_PERIOD)
                            == APR_SUCCESS) {
-                return 1;
+                return i;
             }
         }
     }
-    return 0;
+    return -1;
+}
+
+static int is_included(const walk_t *walk, const char *path,
+                       apr_pool_t *pool)
+{
+    return find_include(walk, path, pool) >= 0;
+}
+
+int layout_included(const walk_t *walk, const layout_t *layout)
+{
+    return find_include(walk, layout->kind == LAYOUT_LINKS
+                        ? apr_pstrcat(walk->pool, layout->enabled,
+                                      "/acme.load", NULL)
+                        : layout->snippet, walk->pool);
 }
 
 static int find_links(layout_t *layout, const walk_t *walk, apr_pool_t *pool)

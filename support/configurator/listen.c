@@ -1,7 +1,9 @@
 /*
  * listen.c: plan that httpd listens on the ports of TLS.
  *
- * A new Listen has the address of the plain http one, and stands behind it.
+ * A new Listen has the address of the plain http one, and stands behind it,
+ * in an <IfModule ssl_module> where that holds: often Listen comes before
+ * the modules.
  * One that waits in an <IfModule> of a module that this plan loads is as
  * good. Two that overlap never: httpd could not bind the second.
  */
@@ -292,6 +294,13 @@ static int find_line(const text_t *text, int last)
     return -1;
 }
 
+/** 1 if mod_ssl is there when httpd reads that line: an <IfModule> for it
+ *  would be false before. */
+static int has_ssl(const server_plan_t *server, const char *path, int last)
+{
+    return !path || walk_index(server->walk, path, last) >= server->ssl_from;
+}
+
 static int is_same_file(const char *one, const char *other)
 {
     return one && other ? strcmp(one, other) == 0 : one == other;
@@ -308,7 +317,6 @@ static apr_status_t put_file(listen_plan_t *work, const char *path,
     int i, last = 0, line = -1;
     plan_file_t *file;
 
-    APR_ARRAY_PUSH(lines, const char *) = "<IfModule ssl_module>";
     for (i = 0; i < work->new->nelts; i++) {
         const listen_t *one = &APR_ARRAY_IDX(work->new, i, listen_t);
 
@@ -319,7 +327,9 @@ static apr_status_t put_file(listen_plan_t *work, const char *path,
             plan_step(plan, "listen on port %d: %s", one->port, to);
         }
     }
-    APR_ARRAY_PUSH(lines, const char *) = "</IfModule>";
+    if (has_ssl(work->server, path, last)) {
+        lines = server_wrap("ssl_module", lines);
+    }
     if (server_file(&file, plan, to, JOURNAL_STEP_PORTS, lines, err)
         != APR_SUCCESS) {
         return err->status;

@@ -67,6 +67,20 @@ void server_create(configurator_plan_t *plan, const char *path,
     plan_add(plan, &change, early);
 }
 
+apr_array_header_t *server_wrap(const char *module,
+                                const apr_array_header_t *lines)
+{
+    apr_array_header_t *all = apr_array_make(lines->pool, lines->nelts + 2,
+                                             sizeof(char *));
+
+    APR_ARRAY_PUSH(all, const char *) = apr_pstrcat(lines->pool,
+                                                    "<IfModule ", module,
+                                                    ">", NULL);
+    apr_array_cat(all, lines);
+    APR_ARRAY_PUSH(all, const char *) = "</IfModule>";
+    return all;
+}
+
 /* ---------------------------------------------------------------- manage */
 
 static apr_status_t look(server_plan_t *server, acme_err_t *err)

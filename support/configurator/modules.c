@@ -166,6 +166,26 @@ static void want_session_cache(server_plan_t *server)
     }
 }
 
+/** Of the lines of the walk, the first that is read when mod_ssl is there
+ *  that these changes load. */
+static void note_ssl(server_plan_t *server, const walk_line_t *waiting)
+{
+    const walk_t *walk = server->walk;
+
+    if (waiting) {
+        server->ssl_from = walk_index(walk, waiting->text->path,
+                                      APR_ARRAY_IDX(waiting->text->lines,
+                                                    waiting->line,
+                                                    scan_line_t).last);
+    }
+    else if (server->layout->kind == LAYOUT_MAIN) {
+        server->ssl_from = walk_behind(walk, layout_place(walk));
+    }
+    else {
+        server->ssl_from = layout_included(walk, server->layout);
+    }
+}
+
 /* ----------------------------------------------------------------- links */
 
 /* Whatever needs a module is not live before it: hosts come later. */
@@ -222,6 +242,9 @@ static apr_status_t load_by_links(server_plan_t *server, acme_err_t *err)
     layout_links_t links = server_links_new(server);
     int i, done;
 
+    if (has(server->wanted, "ssl")) {
+        note_ssl(server, NULL);
+    }
     for (i = 0; i < server->wanted->nelts; i++) {
         const char *name = APR_ARRAY_IDX(server->wanted, i, const char *);
         apr_status_t rv;
@@ -363,6 +386,9 @@ static apr_status_t load_by_lines(server_plan_t *server, acme_err_t *err)
         if (rv != APR_SUCCESS) {
             return rv;
         }
+        if (strcmp(name, "ssl") == 0) {
+            note_ssl(server, line);
+        }
         if (!line) {
             APR_ARRAY_PUSH(is_acme(name) ? early : lines, const char *)
                 = load_line(server, name);
@@ -385,7 +411,12 @@ static apr_status_t load_by_lines(server_plan_t *server, acme_err_t *err)
 
 apr_status_t modules_load(server_plan_t *server, acme_err_t *err)
 {
+    const walk_line_t *ssl = layout_line(server->walk, "ssl", 0);
+
     want_session_cache(server);
+    if (ssl) {
+        note_ssl(server, ssl);
+    }
     if (server->wanted->nelts == 0) {
         return APR_SUCCESS;
     }

@@ -64,6 +64,14 @@ apr_status_t walk_run(walk_t **pwalk, const walk_options_t *options,
 int walk_is_live(const walk_t *walk, const walk_line_t *line,
                  const apr_array_header_t *loaded);
 
+/** The index among walk's lines of the one that ends in line last of a file;
+ *  -1. */
+int walk_index(const walk_t *walk, const char *path, int last);
+
+/** The index among walk's lines of the first that is read behind a place in
+ *  the main file: the line of that index, or -1 for its end. */
+int walk_behind(const walk_t *walk, int place);
+
 /** The pattern of an Include line, absolute; NULL if a variable is not
  *  known. */
 const char *walk_pattern(const walk_t *walk, const walk_line_t *line,
@@ -130,6 +138,10 @@ apr_status_t layout_link(layout_links_t *links, const char *name,
 const walk_line_t *layout_line(const walk_t *walk, const char *module,
                                int commented);
 
+/** The index among walk's lines of the Include that brings our snippet, or
+ *  Debian's .load files. */
+int layout_included(const walk_t *walk, const layout_t *layout);
+
 /** Where a LoadModule line goes in the main file: before the line of that
  *  index; -1: at its end. */
 int layout_place(const walk_t *walk);
@@ -182,6 +194,8 @@ typedef struct server_plan_t {
                                          by short name */
     apr_array_header_t *settings;   /**< const char *: lines for the whole
                                          server that have no place yet */
+    int ssl_from;                   /**< index among walk's lines: from there
+                                         on mod_ssl is there */
 } server_plan_t;
 
 /** Open a file for edits of the whole server's. @param lines  const char *:
@@ -198,6 +212,10 @@ apr_status_t server_insert(configurator_plan_t *plan, plan_file_t *file,
 /** edits_remove, likewise. */
 apr_status_t server_remove(configurator_plan_t *plan, plan_file_t *file,
                            int line, int early, acme_err_t *err);
+
+/** Lines in an <IfModule>. */
+apr_array_header_t *server_wrap(const char *module,
+                                const apr_array_header_t *lines);
 
 /** Plan a new file, readable by all. */
 void server_create(configurator_plan_t *plan, const char *path,

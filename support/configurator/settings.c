@@ -232,16 +232,6 @@ static const directive_t *last_setting(const configurator_t *c)
     return found;
 }
 
-/** lines in a section. */
-static void wrap(apr_array_header_t *all, const char *module,
-                 const apr_array_header_t *lines)
-{
-    APR_ARRAY_PUSH(all, const char *) = apr_pstrcat(all->pool, "<IfModule ",
-                                                    module, ">", NULL);
-    apr_array_cat(all, lines);
-    APR_ARRAY_PUSH(all, const char *) = "</IfModule>";
-}
-
 /** The text of a new file of such lines. */
 static const char *file_text(const apr_array_header_t *lines,
                              apr_pool_t *pool)
@@ -347,11 +337,11 @@ static apr_status_t put_sections(server_plan_t *server, int settings,
                                                sizeof(char *));
 
     if (settings) {
-        wrap(all, "acme_module", server->settings);
+        apr_array_cat(all, server_wrap("acme_module", server->settings));
     }
     if (plan->stapling_cache) {
         APR_ARRAY_PUSH(cache, const char *) = stapling_line(server);
-        wrap(all, "ssl_module", cache);
+        apr_array_cat(all, server_wrap("ssl_module", cache));
         plan_step(plan, "let httpd keep OCSP responses: %s",
                   APR_ARRAY_IDX(cache, 0, const char *));
     }

@@ -208,6 +208,42 @@ int walk_is_live(const walk_t *walk, const walk_line_t *line,
     return live;
 }
 
+/* --------------------------------------------------------------- places */
+
+int walk_index(const walk_t *walk, const char *path, int last)
+{
+    int i;
+
+    for (i = 0; i < walk->lines->nelts; i++) {
+        const walk_line_t *line = APR_ARRAY_IDX(walk->lines, i,
+                                                walk_line_t *);
+
+        if (APR_ARRAY_IDX(line->text->lines, line->line, scan_line_t).last
+            == last && strcmp(line->text->path, path) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+int walk_behind(const walk_t *walk, int place)
+{
+    int i;
+
+    for (i = 0; place >= 0 && i < walk->lines->nelts; i++) {
+        const walk_line_t *line = APR_ARRAY_IDX(walk->lines, i,
+                                                walk_line_t *);
+
+        while (line->via) {
+            line = line->via;
+        }
+        if (line->line >= place) {
+            return i;
+        }
+    }
+    return walk->lines->nelts;
+}
+
 /* ---------------------------------------------------------------- files */
 
 static void walk_path_in(walk_t *walk, const char *path,

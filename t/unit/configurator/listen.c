@@ -269,6 +269,50 @@ START_TEST(waits_for_define)
 }
 END_TEST
 
+/* An <IfModule> before the line that loads mod_ssl would be false: where
+ * Listen comes first, as in httpd's own file, it stands bare. */
+START_TEST(before_ssl)
+{
+    static const char *const loads[] = {
+        "LoadModule a_module modules/a.so\n",
+        "#LoadModule ssl_module modules/mod_ssl.so\n",
+        "Include conf/modules.d/*.conf\n",
+        NULL
+    };
+    int i;
+
+    for (i = 0; loads[i]; i++) {
+        source("");
+        json_object_set_new(json_object_get(document, "modules"), "ssl",
+                            json_false());
+        tree_put("conf/httpd.conf", apr_pstrcat(pool, "Listen 8080\n",
+                                                loads[i], NULL));
+        tree_put("conf/modules.d/00.conf", "LoadModule b_module b.so\n");
+        rig_listen("8080", "::", 8080, "conf/httpd.conf", 1);
+        options.module = NULL;
+        rig_plan();
+        plan_want_module(plan, "ssl", "for TLS");
+        plan_want_listen(plan, NULL, tls);
+        ck_assert_int_eq(rig_manage(), 1);
+        ck_assert_msg(strstr(content(), filled("\nListen %d https\n"))
+                      && !strstr(content(), "IfModule"), "%s", content());
+    }
+    /* The same where it is loaded already. */
+    source("Listen 8080\nLoadModule ssl_module modules/mod_ssl.so\n");
+    rig_listen("8080", "::", 8080, "conf/httpd.conf", 1);
+    ck_assert_int_eq(want(NULL), 1);
+    ck_assert_str_eq(content(), filled("Listen 8080\nListen %d https\n"
+                     "LoadModule ssl_module modules/mod_ssl.so\n"));
+    source("LoadModule ssl_module modules/mod_ssl.so\nListen 8080\n");
+    rig_listen("8080", "::", 8080, "conf/httpd.conf", 2);
+    ck_assert_int_eq(want(NULL), 1);
+    ck_assert_str_eq(content(), filled(
+                     "LoadModule ssl_module modules/mod_ssl.so\n"
+                     "Listen 8080\n<IfModule ssl_module>\n"
+                     "    Listen %d https\n</IfModule>\n"));
+}
+END_TEST
+
 /* ---------------------------------------------------------------- ports */
 
 /* Somebody else has the port: nothing is planned. */
@@ -355,6 +399,7 @@ Suite *listen_suite(void)
     tcase_add_test(tc, waits_for_ssl);
     tcase_add_test(tc, waits_for_others);
     tcase_add_test(tc, waits_for_define);
+    tcase_add_test(tc, before_ssl);
     tcase_add_test(tc, taken);
     tcase_add_test(tc, foreign_address);
     tcase_add_test(tc, not_ours);
