@@ -60,10 +60,10 @@ static void put_printable(FILE *out, const char *line, apr_pool_t *pool)
     }
 }
 
-static void put_line(display_t *display, const char *line, apr_pool_t *pool)
+static void put_line(display_t *display, const char *line,
+                     const char *color, apr_pool_t *pool)
 {
     FILE *out = display->options.out;
-    const char *color = display->color ? line_color(line) : NULL;
 
     if (color) {
         fputs(color, out);
@@ -77,19 +77,32 @@ static void put_line(display_t *display, const char *line, apr_pool_t *pool)
     fputs(color ? PLAIN "\n" : "\n", out);
 }
 
-static void put_diff(display_t *display, const char *diff)
+/** Write lines of a file or, colored, of a diff. */
+static void put_text(display_t *display, const char *text, int colored)
 {
     apr_pool_t *iterpool;
 
     apr_pool_create(&iterpool, display->pool);
-    while (*diff) {
-        apr_size_t len = strcspn(diff, "\n");
+    while (*text) {
+        apr_size_t len = strcspn(text, "\n");
+        const char *line;
 
         apr_pool_clear(iterpool);
-        put_line(display, apr_pstrmemdup(iterpool, diff, len), iterpool);
-        diff += len + (diff[len] == '\n');
+        line = apr_pstrmemdup(iterpool, text, len);
+        put_line(display, line, colored ? line_color(line) : NULL, iterpool);
+        text += len + (text[len] == '\n');
     }
     apr_pool_destroy(iterpool);
+}
+
+static void put_diff(display_t *display, const char *diff)
+{
+    put_text(display, diff, display->color);
+}
+
+void display_block(display_t *display, const char *text)
+{
+    put_text(display, text, 0);
 }
 
 /* ------------------------------------------------------------------ files */

@@ -57,10 +57,11 @@ display_t *display_open(const display_options_t *options, apr_pool_t *pool);
  *                "error": {"type", "detail", "identifier"?}|absent, and the
  *                verb's part: "certificates", "results", "accounts",
  *                "config", "httpd", "notes" (sentences, array of strings),
- *                "checkpoints", "files", "conflicts", "diff"; ...}. Strings
- *                of the last four are bytes as they are in files: as text
- *                a diff is written as it is, but to a terminal printable;
- *                in JSON what is no UTF-8 becomes \xNN
+ *                "steps", "candidates", "checks", "warnings",
+ *                "checkpoints", "files", "conflicts", "diff", "paste"; ...}.
+ *                Strings of the last five are bytes as they are in files:
+ *                as text diff and paste are written as they are, but to a
+ *                terminal printable; in JSON what is no UTF-8 becomes \xNN
  */
 void display_result(display_t *display, const json_t *result);
 

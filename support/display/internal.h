@@ -92,6 +92,12 @@ const char *display_lines(const char *text, apr_pool_t *pool);
 
 /* ------------------------------------------------------------------ texts */
 
+/** Render "steps", "candidates", "checks", "warnings", "paste". */
+void display_findings(display_t *display, const json_t *result);
+
+/** Write text of a file: to a terminal printable, else byte by byte. */
+void display_block(display_t *display, const char *text);
+
 /** Remove the progress line, if one is drawn. */
 void display_progress_end(display_t *display);
 

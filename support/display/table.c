@@ -42,6 +42,7 @@ static const char *state_color(const char *word)
         const char *color;
     } colors[] = {
         { "valid", GREEN }, { "issued", GREEN }, { "revoked", GREEN },
+        { "ok", GREEN }, { "warning", YELLOW },
         { "due", YELLOW }, { "missing", YELLOW },
         { "expired", RED }, { "error", RED }, { "failed", RED }
     };

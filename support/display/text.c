@@ -235,6 +235,7 @@ void display_text(display_t *display, const json_t *result)
             sections[i].put(display, value);
         }
     }
+    display_findings(display, result);
 }
 
 /** What a box takes of a line. */

@@ -7,6 +7,7 @@ Suite *text_suite(void);
 Suite *changes_suite(void);
 Suite *ask_suite(void);
 Suite *dialog_suite(void);
+Suite *findings_suite(void);
 Suite *ask_text_suite(void);
 
 int main(void)
@@ -14,7 +15,7 @@ int main(void)
     Suite *suites[] = {
         display_suite(), text_suite(), table_suite(),
         changes_suite(), ask_suite(), ask_text_suite(),
-        dialog_suite(), NULL
+        dialog_suite(), findings_suite(), NULL
     };
 
     return unit_run(suites);
