@@ -12,13 +12,15 @@ Suite *scan_suite(void);
 Suite *settings_suite(void);
 Suite *twin_suite(void);
 Suite *walk_suite(void);
+Suite *choose_suite(void);
+Suite *names_suite(void);
 
 int main(void)
 {
     Suite *suites[] = {
         scan_suite(), generated_suite(), walk_suite(), layout_suite(),
         modules_suite(), settings_suite(), listen_suite(), ports_suite(),
-        block_suite(), edits_suite(), twin_suite(), NULL
+        block_suite(), edits_suite(), twin_suite(), names_suite(), choose_suite(), NULL
     };
 
     return unit_run(suites);
