@@ -10,6 +10,8 @@
 
 #include "cmd/internal.h"
 
+#define CONFIG_MAX (64 * 1024 * 1024)
+
 /* ------------------------------------------------------------------- open */
 
 const char *cmd_holder(const cmd_t *cmd)
@@ -187,6 +189,39 @@ static const json_t *known_server(cmd_t *cmd, httpd_args_t *args,
     return server;
 }
 
+/** The document of the files as they are now, with mod_acme brought along if
+ *  need be; NULL where httpd does not tell. */
+static json_t *look_again(const cmd_t *cmd, const httpd_args_t *args)
+{
+    httpd_args_t bring = *args;
+    acme_err_t ignored = { 0 };
+    json_t *config = NULL;
+    const char *text;
+    apr_size_t len;
+    apr_status_t rv;
+
+    rv = httpd_dump(&text, &len, &bring, &ignored, cmd->pool);
+    if (rv == APR_ENOTIMPL) {
+        bring.module = cmd->module;
+        rv = httpd_dump(&text, &len, &bring, &ignored, cmd->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        base_json_parse(&config, text, len, CONFIG_MAX, "the document",
+                        &ignored, cmd->pool);
+    }
+    return config;
+}
+
+/** 1 if mod_ssl would end httpd: it keeps the SSLStaplingCache that it has
+ *  loaded for ever, and stops where it cannot make it again (2.4.71). */
+static int would_end(const cmd_t *cmd, const json_t *server,
+                     const httpd_args_t *args)
+{
+    return json_is_true(json_object_get(server, "stapling_cache"))
+        && json_is_false(json_object_get(json_object_get(
+               look_again(cmd, args), "server"), "stapling_cache"));
+}
+
 /**
  * Restart httpd gracefully if it runs and has loaded what was undone.
  *
@@ -218,6 +253,14 @@ static apr_status_t reload(cmd_t *cmd, int loaded, apr_time_t since,
     }
     if (!loaded && !httpd_settled(pid_file, since)) {
         return APR_SUCCESS;
+    }
+    if (would_end(cmd, server, &args)) {
+        return base_err_set(err, APR_EGENERAL, BASE_EXIT_HTTPD,
+                            "the files are as before, but httpd runs on with "
+                            "what it had loaded: they have no "
+                            "SSLStaplingCache any more, and mod_ssl ends "
+                            "httpd at a graceful restart that takes it away; "
+                            "stop httpd and start it");
     }
     display_progress(cmd->display, "httpd", "restarting gracefully");
     /* Not by the live segment: what was put back may lack mod_acme. */
