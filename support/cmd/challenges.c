@@ -110,7 +110,8 @@ void cmd_challenges_look(cmd_challenges_t *challenges, const cmd_t *cmd)
     int i;
 
     for (i = 0; i < CMD_CHALLENGES; i++) {
-        challenges->obstacles[i] = kinds[i].look(cmd->config, cmd->pool);
+        challenges->obstacles[i] = kinds[i].look(
+            cmd->running ? cmd->running : cmd->config, cmd->pool);
     }
 }
 

@@ -3,8 +3,14 @@
 #define ACME_CMD_INTERNAL_H
 
 #include "cmd/cmd.h"
+#include "configurator/configurator.h"
+#include "validator/validator.h"
 
 /* The verbs; each in the file of its name. */
+cmd_fn cmd_secure;
+cmd_fn cmd_install;
+cmd_fn cmd_enhance;
+cmd_fn cmd_validate;
 cmd_fn cmd_issue;
 cmd_fn cmd_renew;
 cmd_fn cmd_revoke;
@@ -243,7 +249,7 @@ typedef struct cmd_challenges_t {
     const char *obstacles[CMD_CHALLENGES];
 } cmd_challenges_t;
 
-/** Look at cmd->config. */
+/** Look at what answers them: cmd->running, else cmd->config. */
 void cmd_challenges_look(cmd_challenges_t *challenges, const cmd_t *cmd);
 
 /**
@@ -460,5 +466,107 @@ void cmd_certificates_run(cmd_t *cmd, apr_array_header_t *certificates,
 void cmd_result_add(cmd_t *cmd, const cmd_certificate_t *certificate,
                     const char *result, const acme_err_t *err,
                     const acme_result_t *outcome);
+
+/* --------------------------------------------------------------- edit.c */
+
+/** A change of the configuration (edit.c draws its course). */
+typedef struct cmd_edit_t {
+    cmd_t *cmd;
+    journal_t *journal;
+    journal_txn_t *txn;              /**< nullable: what is staged or saved */
+    configurator_t *configurator;
+    configurator_plan_t *plan;
+    configurator_result_t planned;
+    json_t *before;                  /**< the document at the begin */
+    json_t *after;                   /**< with the changes; NULL: nobody has
+                                          asked httpd */
+    int running;                     /**< 1: httpd ran at the begin */
+    int untestable;                  /**< 1: of a plan, for files will be
+                                          there only later */
+    int ordered;                     /**< 1: certificates were ordered since
+                                          the test */
+    int temporary;                   /**< 1: the early changes are live */
+    int saved;                       /**< 1: all changes are live */
+    apr_time_t touched;              /**< since then files were changed, µs
+                                          UTC; 0: none */
+    int told;                        /**< 1: httpd has loaded changes */
+    int over;
+} cmd_edit_t;
+
+/** Begin: see edit.c. @return why not; then nothing is to be ended */
+apr_status_t cmd_edit_begin(cmd_edit_t **pedit, cmd_t *cmd);
+
+/** An empty edit->plan; an earlier one is forgotten. */
+apr_status_t cmd_edit_plan(cmd_edit_t *edit);
+
+/** The configurator has refused something: tell what can be pasted. */
+void cmd_edit_refused(cmd_edit_t *edit);
+
+/** End edit->plan, tell it in the result, and have httpd read and start it:
+ *  edit->after. */
+apr_status_t cmd_edit_test(cmd_edit_t *edit);
+
+/** Let the httpd that runs answer challenges. */
+apr_status_t cmd_edit_early(cmd_edit_t *edit);
+
+/** Make the tested changes live for good, and see that httpd serves targets
+ *  (of validator_target_t) so. */
+apr_status_t cmd_edit_apply(cmd_edit_t *edit, const char *title,
+                            const apr_array_header_t *targets);
+
+/** The end of each that was begun: what has no checkpoint is undone, and
+ *  cmd->err says so. */
+void cmd_edit_end(cmd_edit_t *edit);
+
+/* -------------------------------------------------------------- sites.c */
+
+/** Hosts with the names that one certificate is for. */
+typedef struct cmd_site_t {
+    apr_array_header_t *hosts;       /**< of configurator_host_t */
+    apr_array_header_t *names;       /**< of const char * */
+    int has_files;                   /**< secure.c's */
+} cmd_site_t;
+
+/** The sites of names, of cmd_site_t *, asking where a choice is open.
+ *  @return the first name's reason; "candidates" has those of all */
+apr_status_t cmd_sites_find(const cmd_edit_t *edit,
+                            const apr_array_header_t *names,
+                            apr_array_header_t **psites);
+
+/* ---------------------------------------------------------------- ask.c */
+
+/** Which of the names that are not secured are to be; added to names. */
+apr_status_t cmd_ask_names(const cmd_edit_t *edit,
+                           apr_array_header_t *names);
+
+/** Which candidate is meant. @param panswer its place */
+apr_status_t cmd_ask_host(cmd_t *cmd, const configurator_choice_t *choice,
+                          const char **panswer);
+
+/** Redirect or not: the flags, else who can be asked, else not. */
+apr_status_t cmd_ask_redirect(cmd_t *cmd, int *predirect);
+
+/** @return APR_SUCCESS only if the CA's terms are agreed to */
+apr_status_t cmd_ask_agreement(cmd_t *cmd, const char *ca);
+
+/* ------------------------------------------------------------ targets.c */
+
+/** What is to be asked about names (of const char *), by cmd->config; of
+ *  validator_target_t. */
+apr_array_header_t *cmd_targets(cmd_t *cmd, const apr_array_header_t *names);
+
+/* ----------------------------------------------------------- validate.c */
+
+/** The first count arguments as names, checked, each once. */
+apr_status_t cmd_names_given(cmd_t *cmd, apr_array_header_t **pnames,
+                             int count);
+
+/** Ask about targets and tell the "checks".
+ *  @param pfailed  the first required one that failed; NULL: none */
+apr_status_t cmd_checks_run(cmd_t *cmd, const apr_array_header_t *targets,
+                            const validator_check_t **pfailed);
+
+/** It is the verb's error. */
+void cmd_check_failed(cmd_t *cmd, const validator_check_t *failed);
 
 #endif

@@ -17,7 +17,10 @@ enum {
     OPT_LOG_LEVEL, OPT_NON_INTERACTIVE, OPT_YES, OPT_COLOR, OPT_VERSION,
     OPT_HELP, OPT_EXIT_CHANGED,
     OPT_FORCE, OPT_DRY_RUN, OPT_CSR, OPT_CERT, OPT_KEY, OPT_REASON,
-    OPT_PARENT, OPT_TO, OPT_PLAN, OPT_MERGE, OPT_KEEP, OPT_WAIT
+    OPT_PARENT, OPT_TO, OPT_PLAN, OPT_MERGE, OPT_KEEP, OPT_VHOST,
+    OPT_REDIRECT, OPT_NO_REDIRECT, OPT_AGREE_TOS, OPT_CA,
+    OPT_CA_CERTIFICATE, OPT_CONTACT, OPT_STATIC_FILES, OPT_ALLOW_PARTIAL,
+    OPT_WAIT
 };
 
 /* What stands before the second line of a description. */
@@ -47,6 +50,46 @@ static const apr_getopt_option_t global_options[] = {
 };
 
 static const apr_getopt_option_t no_options[] = { { NULL, 0, 0, NULL } };
+
+/* Options of more than one verb. */
+#define PLAN { "plan", OPT_PLAN, 0, "show what would change, and change " \
+               "nothing" }
+#define VHOST { "vhost", OPT_VHOST, 1, "NAME=FILE:LINE: the virtual host " \
+                "that is meant" }
+#define STATIC_FILES { "static-files", OPT_STATIC_FILES, 0, \
+                       "name the certificate's files to httpd, too" }
+
+static const apr_getopt_option_t secure_options[] = {
+    PLAN,
+    { "redirect", OPT_REDIRECT, 0, "redirect http to https" },
+    { "no-redirect", OPT_NO_REDIRECT, 0, "do not" },
+    VHOST,
+    { "allow-partial", OPT_ALLOW_PARTIAL, 0,
+      "go on without names that the CA refuses" },
+    { "agree-tos", OPT_AGREE_TOS, 0, "you agree to the CA's terms of "
+                                     "service" },
+    { "ca", OPT_CA, 1, "the CA, as for ACMECertificateAuthority" },
+    { "ca-certificate", OPT_CA_CERTIFICATE, 1,
+      "trust roots for the CA's own TLS" },
+    { "contact", OPT_CONTACT, 1, "mailto:ADDRESS for the CA, or none" },
+    STATIC_FILES,
+    { NULL, 0, 0, NULL }
+};
+
+static const apr_getopt_option_t install_options[] = {
+    PLAN,
+    { "redirect", OPT_REDIRECT, 0, "redirect http to https" },
+    { "no-redirect", OPT_NO_REDIRECT, 0, "do not" },
+    VHOST,
+    STATIC_FILES,
+    { NULL, 0, 0, NULL }
+};
+
+static const apr_getopt_option_t enhance_options[] = {
+    PLAN,
+    VHOST,
+    { NULL, 0, 0, NULL }
+};
 
 static const apr_getopt_option_t issue_options[] = {
     { "force", OPT_FORCE, 0, "also where a valid certificate is at hand" },
@@ -97,6 +140,15 @@ static const apr_getopt_option_t recover_options[] = {
 };
 
 const cmd_verb_t cmd_verbs[] = {
+    { "secure", "[NAME...]", "make a site that speaks only http speak https",
+      secure_options, cmd_secure },
+    { "install", "NAME", "serve a site with a certificate that is there",
+      install_options, cmd_install },
+    { "enhance", "NAME WHAT on|off",
+      "redirect, hsts or ocsp-stapling of a site", enhance_options,
+      cmd_enhance },
+    { "validate", "[NAME...]", "is what was asked for really served?",
+      no_options, cmd_validate },
     { "issue", "NAME...", "get certificates; no configuration is edited",
       issue_options, cmd_issue },
     { "renew", "[NAME...]", "get all certificates that are due",
@@ -160,8 +212,9 @@ static void print_help(const cmd_verb_t *verb)
     if (!verb) {
         printf("\nExit status: 0 done or nothing to do, 1 failed, 2 usage, "
                "3 some names failed,\n4 httpd refuses the configuration, "
-               "5 the journal needs attention,\n7 the CA refused, 75 busy "
-               "or try later.\n");
+               "5 the journal needs attention,\n6 validation failed and "
+               "all was rolled back, 7 the CA refused, 75 busy or\ntry "
+               "later.\n");
     }
 }
 
@@ -335,6 +388,16 @@ static int *own_flag(cmd_t *cmd, int ch)
         return &cmd->options.merge;
     case OPT_KEEP:
         return &cmd->options.keep;
+    case OPT_REDIRECT:
+        return &cmd->options.redirect;
+    case OPT_NO_REDIRECT:
+        return &cmd->options.no_redirect;
+    case OPT_AGREE_TOS:
+        return &cmd->options.agree_tos;
+    case OPT_STATIC_FILES:
+        return &cmd->options.static_files;
+    case OPT_ALLOW_PARTIAL:
+        return &cmd->options.allow_partial;
     default:
         return NULL;
     }
@@ -354,6 +417,14 @@ static const char **own_text(cmd_t *cmd, int ch)
         return &cmd->options.reason;
     case OPT_TO:
         return &cmd->options.to;
+    case OPT_VHOST:
+        return apr_array_push(cmd->options.vhosts);
+    case OPT_CA:
+        return &cmd->options.ca;
+    case OPT_CA_CERTIFICATE:
+        return &cmd->options.ca_certificate;
+    case OPT_CONTACT:
+        return &cmd->options.contact;
     default:
         return NULL;
     }

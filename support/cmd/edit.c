@@ -1,0 +1,735 @@
+/*
+ * edit.c: one change of the configuration, from the first look to the
+ * checkpoint. The verbs that edit say what; here is how.
+ *
+ *     begin   what a killed run left is undone; httpd tells what it reads;
+ *       |     store and journal are locked; the plan is empty
+ *       v
+ *     test    the plan is finished and staged; httpd reads and starts it
+ *       |     where nobody else sees it; it is what was planned --plan--> end
+ *       v
+ *     early   only where the httpd that runs cannot answer challenges yet:
+ *       |     TEMPORARY save, graceful restart
+ *       v
+ *     (the verb orders certificates, as the tested configuration says)
+ *       |
+ *       v
+ *     apply   what was early is undone; PERMANENT save; one graceful
+ *       |     restart; the validator asks
+ *       v
+ *     checkpoint
+ *
+ * Whatever fails puts all files back and tells httpd, if it has loaded them
+ * (abandon). From the first live change to the checkpoint the store is
+ * marked (cmd_undone_mark): who finds a killed run puts the files back and
+ * tells httpd, whether or not that run got as far as to tell it itself.
+ *
+ * Where this process may make no mount namespace, "test" saves PERMANENTly
+ * and tests the live files, and "apply" goes on from there.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include "cmd/internal.h"
+
+#define CONFIG_MAX (64 * 1024 * 1024)
+
+/** Notes of a checkpoint; the journal takes more. */
+#define NOTES_MAX 500
+
+/** Checkpoints that are kept: so many, and all that are younger. */
+#define KEEP_NEWEST 100
+#define KEEP_AGE apr_time_from_sec(365 * 24 * 3600)
+
+/** Longer than this, µs: the lock was somebody else's. */
+#define WAITED (50 * 1000)
+
+/* ---------------------------------------------------------------- signals */
+
+static void on_signal(int number)
+{
+    (void)number;
+    worker_stop();
+}
+
+/** A signal ends the run between two steps, and the net worker at once. A
+ *  reader that has gone away does not end it: files may be half-changed. */
+static void catch_signals(void)
+{
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction action;
+    size_t i;
+
+    memset(&action, 0, sizeof(action));
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = on_signal;
+    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        sigaction(numbers[i], &action, NULL);
+    }
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+static apr_status_t must_go_on(cmd_t *cmd)
+{
+    return worker_stopped()
+           ? base_err_set(&cmd->err, APR_EINTR, BASE_EXIT_FAILED,
+                          "stopped by a signal")
+           : APR_SUCCESS;
+}
+
+/* ------------------------------------------------------------------ begin */
+
+static apr_status_t remove_scratch(void *dir)
+{
+    acme_err_t ignored = { 0 };
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, NULL);
+    base_dir_remove(dir, &ignored, pool);
+    apr_pool_destroy(pool);
+    return APR_SUCCESS;
+}
+
+/** A journal that goes with this process: a plan writes nothing. */
+static apr_status_t make_scratch(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+    const char *tmp;
+    char *dir;
+
+    if (apr_temp_dir_get(&tmp, cmd->pool) != APR_SUCCESS) {
+        tmp = "/tmp";
+    }
+    dir = apr_pstrcat(cmd->pool, tmp, "/acmectl-plan-XXXXXX", NULL);
+    if (!mkdtemp(dir)) {
+        return base_err_path(&cmd->err, errno, "make a directory like", dir);
+    }
+    apr_pool_cleanup_register(cmd->pool, dir, remove_scratch,
+                              apr_pool_cleanup_null);
+    return journal_open(&edit->journal,
+                        apr_pstrcat(cmd->pool, dir, "/journal", NULL), 1,
+                        &cmd->err, cmd->pool);
+}
+
+/** Hold edit->journal and have nothing left in it.
+ *  @param pundone  set: 1 files were put back, so that all is to be read
+ *                  again */
+static apr_status_t take_journal(cmd_edit_t *edit, int *pundone)
+{
+    cmd_t *cmd = edit->cmd;
+
+    if (cmd_journal_take(cmd, edit->journal) != APR_SUCCESS
+        || cmd_journal_recover(cmd, edit->journal, JOURNAL_DRIFT_REFUSE,
+                               pundone, &cmd->err) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    return cmd->undone.marked ? cmd_undone_reload(cmd, &cmd->err)
+                              : APR_SUCCESS;
+}
+
+/** A plan reads: neither store nor lock is made. */
+static apr_status_t begin_plan(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+    const char *named = cmd->store_dir;
+    journal_undo_t undo;
+    journal_t *journal;
+
+    if (cmd_journal_interrupted(cmd, &journal)) {
+        return base_err_set(&cmd->err, APR_EEXIST, BASE_EXIT_JOURNAL,
+                            "an interrupted change is still there, and a "
+                            "plan undoes nothing: run \"acmectl recover\" "
+                            "first");
+    }
+    cmd->store_dir = named;
+    if (cmd_read_config_once(cmd) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    if (APR_STATUS_IS_ENOENT(cmd_open_store(cmd, 0))) {
+        base_err_clear(&cmd->err);
+        cmd->store = NULL;
+    }
+    if (cmd->err.status == APR_SUCCESS
+        && make_scratch(edit) == APR_SUCCESS
+        && cmd_journal_take(cmd, edit->journal) == APR_SUCCESS) {
+        journal_recover(&undo, edit->journal, JOURNAL_DRIFT_REFUSE,
+                        &cmd->err, cmd->pool, cmd->pool);
+    }
+    return cmd->err.status;
+}
+
+/** Store and journal are ours until the process ends, and what was read is
+ *  what they are about. */
+static apr_status_t begin_locked(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+    apr_time_t asked;
+    int undone = 0;
+
+    if (cmd_begin(cmd) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    asked = cmd->clock->mono(cmd->clock);
+    if (cmd_open_store(cmd, 1) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    cmd->journal_store = cmd->store;
+    if (journal_open(&edit->journal,
+                     apr_pstrcat(cmd->pool, store_dir(cmd->store),
+                                 "/journal", NULL), 1, &cmd->err, cmd->pool)
+        != APR_SUCCESS
+        || take_journal(edit, &undone) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    if (undone || cmd->clock->mono(cmd->clock) - asked > WAITED) {
+        cmd->config = NULL;
+    }
+    return cmd_read_config(cmd);
+}
+
+apr_status_t cmd_edit_begin(cmd_edit_t **pedit, cmd_t *cmd)
+{
+    cmd_edit_t *edit = apr_pcalloc(cmd->pool, sizeof(*edit));
+    configurator_options_t *options = apr_pcalloc(cmd->pool,
+                                                  sizeof(*options));
+    apr_status_t rv;
+
+    *pedit = edit;
+    edit->cmd = cmd;
+    cmd->brings_module = 1;
+    json_object_set_new(cmd->result, "checkpoint", json_null());
+    json_object_set_new(cmd->result, "files", json_array());
+    display_progress(cmd->display, "httpd", "reading its configuration");
+    catch_signals();
+    rv = cmd->options.plan ? begin_plan(edit) : begin_locked(edit);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    edit->before = cmd->config;
+    cmd->running = cmd->config;
+    edit->running = cmd_httpd_running(cmd, NULL);
+    options->module = cmd->module;
+    rv = configurator_probe(&edit->configurator, edit->before, options,
+                            &cmd->err, cmd->pool);
+    return rv;
+}
+
+apr_status_t cmd_edit_plan(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+
+    /* What an earlier plan has staged or saved goes. httpd may go on with
+     * what it has loaded of it: the store's mark tells. */
+    if (edit->txn && journal_revert(NULL, edit->txn, &cmd->err, cmd->pool,
+                                    cmd->pool) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    edit->txn = NULL;
+    edit->temporary = 0;
+    edit->saved = 0;
+    return configurator_plan(&edit->plan, edit->configurator, &cmd->err,
+                             cmd->pool);
+}
+
+void cmd_edit_refused(cmd_edit_t *edit)
+{
+    const char *paste = edit->plan ? configurator_paste(edit->plan) : NULL;
+
+    if (paste) {
+        json_object_set_new(edit->cmd->result, "paste",
+                            json_string_nocheck(paste));
+    }
+}
+
+/* ------------------------------------------------------------------- tell */
+
+static json_t *sentences(const apr_array_header_t *array, apr_pool_t *pool)
+{
+    json_t *list = json_array();
+    int i;
+
+    for (i = 0; array && i < array->nelts; i++) {
+        const char *text = APR_ARRAY_IDX(array, i, const char *);
+        apr_size_t size = 4 * strlen(text) + 8;
+
+        json_array_append_new(list, json_string(
+            base_clean(apr_palloc(pool, size), size, text)));
+    }
+    return list;
+}
+
+/** The files of the planned changes, for the result. */
+static json_t *files_of(const cmd_edit_t *edit)
+{
+    const apr_array_header_t *changes = edit->planned.changes;
+    apr_array_header_t *files = apr_array_make(edit->cmd->pool,
+                                               changes->nelts + 1,
+                                               sizeof(journal_file_t));
+    int i;
+
+    for (i = 0; i < changes->nelts; i++) {
+        const journal_change_t *change = &APR_ARRAY_IDX(changes, i,
+                                                        journal_change_t);
+        journal_file_t file = { change->path, change->op, NULL, NULL };
+
+        APR_ARRAY_PUSH(files, journal_file_t) = file;
+    }
+    return cmd_files_json(files, edit->cmd->pool);
+}
+
+static void tell_plan(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+
+    json_object_set_new(cmd->result, "steps",
+                        sentences(edit->planned.steps, cmd->pool));
+    json_object_set_new(cmd->result, "warnings",
+                        sentences(edit->planned.warnings, cmd->pool));
+}
+
+static apr_status_t tell_diff(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+    const char *diff;
+
+    if (journal_staged_diff(&diff, edit->txn, &cmd->err, cmd->pool)
+        == APR_SUCCESS) {
+        json_object_set_new(cmd->result, "diff", json_string_nocheck(diff));
+        json_object_set_new(cmd->result, "files", files_of(edit));
+    }
+    return cmd->err.status;
+}
+
+/* ------------------------------------------------------------------- test */
+
+/** Where the test's process leaves what httpd said. */
+typedef struct look_t {
+    cmd_edit_t *edit;
+    int fd;
+} look_t;
+
+static apr_status_t keep(int fd, const char *text, apr_size_t len,
+                         acme_err_t *err)
+{
+    apr_size_t done = 0;
+    ssize_t n = 0;
+
+    while (done < len && n >= 0) {
+        n = pwrite(fd, text + done, len - done, (off_t)done);
+        done += n > 0 ? (apr_size_t)n : 0;
+    }
+    return n < 0 || ftruncate(fd, (off_t)len) == -1
+           ? base_err_path(err, errno, "keep", "the document of httpd")
+           : APR_SUCCESS;
+}
+
+/** httpd reads and starts the changed configuration. It has to load mod_acme
+ *  by itself, unless it did not and nothing was planned that needs it. */
+static apr_status_t look(void *baton, acme_err_t *err, apr_pool_t *pool)
+{
+    const look_t *look = baton;
+    httpd_args_t args = look->edit->cmd->httpd;
+    const char *text;
+    apr_size_t len;
+    apr_status_t rv;
+
+    args.start_check = 1;
+    args.module = NULL;
+    rv = httpd_dump(&text, &len, &args, err, pool);
+    if (rv == APR_ENOTIMPL && look->edit->cmd->httpd.module) {
+        base_err_clear(err);
+        args.module = look->edit->cmd->httpd.module;
+        rv = httpd_dump(&text, &len, &args, err, pool);
+    }
+    return rv == APR_SUCCESS ? keep(look->fd, text, len, err) : rv;
+}
+
+/** The document that the test's process left. */
+static apr_status_t read_after(cmd_edit_t *edit, int fd)
+{
+    cmd_t *cmd = edit->cmd;
+    off_t len = lseek(fd, 0, SEEK_END);
+    char *text;
+
+    if (len < 0 || len > CONFIG_MAX) {
+        return base_err_path(&cmd->err, len < 0 ? errno : EFBIG, "read",
+                             "the document of httpd");
+    }
+    text = apr_palloc(cmd->pool, (apr_size_t)len + 1);
+    if (pread(fd, text, (apr_size_t)len, 0) != len) {
+        return base_err_path(&cmd->err, EIO, "read",
+                             "the document of httpd");
+    }
+    text[len] = '\0';
+    return cmd_config_parse(cmd, &edit->after, text, (apr_size_t)len);
+}
+
+/** Begin a transaction of these changes. */
+static apr_status_t stage(cmd_edit_t *edit, journal_kind_t kind,
+                          const apr_array_header_t *changes)
+{
+    const apr_array_header_t *steps = edit->planned.steps;
+    cmd_t *cmd = edit->cmd;
+    apr_status_t rv;
+    int i;
+
+    rv = journal_begin(&edit->txn, edit->journal, kind,
+                       cmd->clock->wall(cmd->clock), &cmd->err, cmd->pool);
+    for (i = 0; rv == APR_SUCCESS && i < changes->nelts; i++) {
+        rv = journal_stage(edit->txn, &APR_ARRAY_IDX(changes, i,
+                                                     journal_change_t),
+                           &cmd->err);
+    }
+    for (i = 0; rv == APR_SUCCESS && i < steps->nelts && i < NOTES_MAX; i++) {
+        rv = journal_note(edit->txn, APR_ARRAY_IDX(steps, i, const char *),
+                          &cmd->err);
+    }
+    return rv;
+}
+
+/** From now on files are changed. */
+static apr_status_t save(cmd_edit_t *edit, journal_test_fn *test,
+                         void *baton)
+{
+    cmd_t *cmd = edit->cmd;
+
+    if (!edit->touched) {
+        edit->touched = cmd->clock->wall(cmd->clock);
+    }
+    cmd_undone_mark(cmd);
+    return journal_save(edit->txn, test, baton, &cmd->err, cmd->pool);
+}
+
+/** Let httpd read what is staged, in a namespace or, where none may be
+ *  made, live. */
+static apr_status_t try_staged(cmd_edit_t *edit, int fd)
+{
+    cmd_t *cmd = edit->cmd;
+    look_t baton = { edit, fd };
+    acme_err_t err = { 0 };
+    apr_status_t rv = journal_preview(edit->txn, look, &baton, &err,
+                                      cmd->pool);
+
+    if (rv != APR_ENOTIMPL) {
+        cmd->err = err;
+    }
+    else if (cmd->options.plan) {
+        cmd_note(cmd, "httpd was not asked whether it accepts this: %s",
+                 err.message);
+        return APR_SUCCESS;
+    }
+    else if (save(edit, look, &baton) == APR_SUCCESS) {
+        edit->saved = 1;
+    }
+    return cmd->err.status == APR_SUCCESS ? read_after(edit, fd)
+                                          : cmd->err.status;
+}
+
+static apr_status_t test_staged(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+    apr_status_t rv;
+    int fd;
+
+    if (edit->untestable) {
+        cmd_note(cmd, "httpd was not asked whether it accepts this: the "
+                 "certificate's files are not there yet");
+        return APR_SUCCESS;
+    }
+    fd = memfd_create("acmectl", MFD_CLOEXEC);
+    if (fd == -1) {
+        return base_err_path(&cmd->err, errno, "make", "a file in memory");
+    }
+    display_progress(cmd->display, "httpd", "testing the changes");
+    rv = try_staged(edit, fd);
+    close(fd);
+    if (rv == APR_SUCCESS && edit->after) {
+        rv = configurator_expect(edit->plan, edit->after, &cmd->err,
+                                 cmd->pool);
+    }
+    return rv == APR_SUCCESS ? rv
+           : base_err_wrap(&cmd->err, "the changes were not made, for they "
+                           "do not pass the test");
+}
+
+apr_status_t cmd_edit_test(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+
+    edit->after = NULL;
+    if (configurator_finish(&edit->planned, edit->plan, &cmd->err, cmd->pool)
+        != APR_SUCCESS) {
+        cmd_edit_refused(edit);
+        return cmd->err.status;
+    }
+    tell_plan(edit);
+    if (edit->planned.changes->nelts == 0) {
+        edit->after = edit->before;
+        return APR_SUCCESS;
+    }
+    if (stage(edit, JOURNAL_PERMANENT, edit->planned.changes) != APR_SUCCESS
+        || (cmd->options.plan && tell_diff(edit) != APR_SUCCESS)) {
+        return cmd->err.status;
+    }
+    return test_staged(edit);
+}
+
+/* ---------------------------------------------------------------- restart */
+
+/** @param tested  1: this very configuration was tested just now */
+static apr_status_t restart(cmd_edit_t *edit, int tested)
+{
+    cmd_t *cmd = edit->cmd;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (edit->touched) {
+        rv = journal_reloading(edit->txn, &cmd->err, cmd->pool);
+    }
+    if (rv != APR_SUCCESS || must_go_on(cmd) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    edit->told = 1;
+    display_progress(cmd->display, "httpd", "restarting gracefully");
+    cmd->httpd.tested = tested;
+    rv = cmd_activate(cmd);
+    cmd->httpd.tested = 0;
+    cmd->live = NULL;
+    cmd->live_failed = 0;
+    return rv;
+}
+
+/* ------------------------------------------------------------------ early */
+
+static apr_status_t configtest(void *baton, acme_err_t *err,
+                               apr_pool_t *pool)
+{
+    httpd_args_t args = ((cmd_t *)baton)->httpd;
+
+    args.module = NULL;
+    return httpd_configtest(&args, err, pool);
+}
+
+/** Make live, for a while, what challenges need. */
+static apr_status_t save_early(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+    apr_status_t rv;
+
+    rv = journal_revert(NULL, edit->txn, &cmd->err, cmd->pool, cmd->pool);
+    if (rv == APR_SUCCESS) {
+        rv = stage(edit, JOURNAL_TEMPORARY, edit->planned.early);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = save(edit, configtest, cmd);
+    }
+    edit->temporary = rv == APR_SUCCESS;
+    return rv;
+}
+
+apr_status_t cmd_edit_early(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+
+    if (!edit->running || cmd_live_writer(cmd)) {
+        return APR_SUCCESS;
+    }
+    if (!edit->saved && edit->planned.early
+        && edit->planned.early->nelts > 0
+        && save_early(edit) != APR_SUCCESS) {
+        return base_err_wrap(&cmd->err, "httpd could not be prepared to "
+                             "answer challenges");
+    }
+    if (restart(edit, edit->saved || edit->temporary) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    if (!cmd_live_writer(cmd)) {
+        return base_err_set(&cmd->err, APR_EGENERAL, BASE_EXIT_FAILED,
+                            "httpd was restarted with mod_acme, and has no "
+                            "live segment to answer challenges from; its "
+                            "error log says why");
+    }
+    return APR_SUCCESS;
+}
+
+/* ------------------------------------------------------------------ apply */
+
+/** The files as planned, live. */
+static apr_status_t save_all(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+
+    if (edit->saved || edit->planned.changes->nelts == 0) {
+        return APR_SUCCESS;
+    }
+    if (edit->temporary) {
+        if (journal_revert(NULL, edit->txn, &cmd->err, cmd->pool, cmd->pool)
+            != APR_SUCCESS
+            || stage(edit, JOURNAL_PERMANENT, edit->planned.changes)
+               != APR_SUCCESS) {
+            return cmd->err.status;
+        }
+        edit->temporary = 0;
+    }
+    display_progress(cmd->display, "httpd", "changing its configuration");
+    if (save(edit, NULL, NULL) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    edit->saved = 1;
+    return APR_SUCCESS;
+}
+
+static apr_status_t ask_validator(cmd_edit_t *edit,
+                                  const apr_array_header_t *targets)
+{
+    cmd_t *cmd = edit->cmd;
+    const validator_check_t *failed;
+
+    if (cmd_checks_run(cmd, targets, &failed) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    if (failed) {
+        cmd_check_failed(cmd, failed);
+    }
+    return cmd->err.status;
+}
+
+/** Restart httpd and see that it does what was meant, if it runs. */
+static apr_status_t activate(cmd_edit_t *edit,
+                             const apr_array_header_t *targets)
+{
+    cmd_t *cmd = edit->cmd;
+
+    if (!edit->running) {
+        cmd_note(cmd, "httpd does not run: it was not started, and nothing "
+                 "was validated");
+        return APR_SUCCESS;
+    }
+    /* An order takes its time, in which others edit. */
+    if (restart(edit, !edit->ordered) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    cmd_orders_activated(cmd);
+    return ask_validator(edit, targets);
+}
+
+/** The change is a checkpoint, and the mark of an unfinished one is gone. */
+static apr_status_t commit(cmd_edit_t *edit, const char *title)
+{
+    acme_err_t ignored = { 0 };
+    cmd_t *cmd = edit->cmd;
+    unsigned long id = 0;
+    int pruned;
+
+    if (journal_commit(&id, edit->txn, title, &cmd->err, cmd->pool)
+        != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    edit->over = 1;
+    cmd_undone_none(cmd);
+    json_object_set_new(cmd->result, "checkpoint",
+                        json_integer((json_int_t)id));
+    json_object_set_new(cmd->result, "files", files_of(edit));
+    json_object_set_new(cmd->result, "changed", json_true());
+    store_config_write(cmd->store, edit->after, &ignored, cmd->pool);
+    base_err_clear(&ignored);
+    if (journal_prune(&pruned, edit->journal, KEEP_NEWEST, KEEP_AGE,
+                      cmd->clock->wall(cmd->clock), &ignored, cmd->pool)
+        != APR_SUCCESS) {
+        cmd_note(cmd, "%s", ignored.message);
+    }
+    return APR_SUCCESS;
+}
+
+/** Nothing but certificates is new. */
+static apr_status_t apply_nothing(cmd_edit_t *edit,
+                                  const apr_array_header_t *targets)
+{
+    if (!edit->cmd->held || edit->cmd->held->nelts == 0) {
+        return APR_SUCCESS;
+    }
+    return activate(edit, targets);
+}
+
+apr_status_t cmd_edit_apply(cmd_edit_t *edit, const char *title,
+                            const apr_array_header_t *targets)
+{
+    cmd_t *cmd = edit->cmd;
+
+    cmd->config = edit->after;
+    cmd->running = NULL;
+    if (edit->planned.changes->nelts == 0) {
+        return apply_nothing(edit, targets);
+    }
+    if (must_go_on(cmd) != APR_SUCCESS || save_all(edit) != APR_SUCCESS
+        || activate(edit, targets) != APR_SUCCESS
+        || must_go_on(cmd) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    return commit(edit, title);
+}
+
+/* ---------------------------------------------------------------- abandon */
+
+/** httpd's word, where it has to hear that files are as they were. */
+static apr_status_t tell_undone(cmd_edit_t *edit, const journal_undo_t *undo,
+                                acme_err_t *err)
+{
+    cmd_t *cmd = edit->cmd;
+
+    if (!cmd->undone.marked) {
+        return APR_SUCCESS;
+    }
+    /* what httpd may have loaded */
+    cmd->config = edit->told && edit->after ? edit->after : edit->before;
+    cmd_undone_add(cmd, undo, edit->touched);
+    cmd->undone.loaded |= edit->told;
+    return cmd_undone_reload(cmd, err);
+}
+
+/** @return why files could not be put back, or httpd not be told */
+static apr_status_t undo(cmd_edit_t *edit, acme_err_t *err)
+{
+    apr_pool_t *pool = edit->cmd->pool;
+    journal_undo_t undo = { 0, 0, NULL, NULL };
+
+    undo.files = apr_array_make(pool, 1, sizeof(journal_file_t));
+    undo.conflicts = apr_array_make(pool, 1, sizeof(journal_file_t));
+    if (edit->txn
+        && journal_revert(&undo, edit->txn, err, pool, pool) != APR_SUCCESS) {
+        return err->status;
+    }
+    return tell_undone(edit, &undo, err);
+}
+
+void cmd_edit_end(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+    int changed = json_is_true(json_object_get(cmd->result, "changed"));
+    acme_err_t err = { 0 };
+
+    if (edit->over) {
+        return;
+    }
+    edit->over = 1;
+    if (edit->touched) {
+        display_progress(cmd->display, "httpd", "putting its files back");
+    }
+    if (undo(edit, &err) != APR_SUCCESS) {
+        base_err_append(&cmd->err, "and undoing it failed: %s",
+                        err.message);
+        cmd->err.exit = err.exit;
+        return;
+    }
+    json_object_set_new(cmd->result, "changed", json_boolean(changed));
+    if (edit->touched) {
+        base_err_append(&cmd->err, "all files are as they were");
+    }
+}

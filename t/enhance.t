@@ -1,0 +1,125 @@
+#!/usr/bin/perl
+
+# acmectl enhance, validate: one change of a site that speaks https, and the
+# question whether what was asked for is really served.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+
+use ACME::OldSite;
+
+my $scene = ACME::OldSite->new(settings => 1, hosts => <<'END')->start;
+<VirtualHost *:%HTTP%>
+    ServerName a.test
+</VirtualHost>
+<VirtualHost *:%HTTP%>
+    ServerName b.test
+</VirtualHost>
+END
+my $httpd = $scene->httpd;
+
+sub notes { return join "\n", @{$_[0]{json}{notes} // []} }
+
+sub header
+{
+    my ($name, $header) = @_;
+
+    return $httpd->get_tls($name, '/')->{headers}{$header};
+}
+
+# What cannot be understood is refused, before anything is looked at.
+$scene->refuses(@$_, "acmectl @{$_->[0]}") for
+    [['enhance'], 2, qr/enhance takes a name, one of/],
+    [['enhance', 'a.test'], 2, qr/enhance takes a name/],
+    [['enhance', 'a.test', 'hsts'], 2, qr/enhance takes a name/],
+    [['enhance', 'a.test', 'hsts', 'maybe'], 2, qr/on or off/],
+    [['enhance', 'a.test', 'speed', 'on'], 2, qr/redirect, hsts/],
+    [['enhance', 'a.test', 'hsts', 'on', 'off'], 2, qr/enhance takes/],
+    [['enhance', 'a b', 'hsts', 'on'], 2, qr/name/],
+    [['validate', 'a b'], 2, qr/name/];
+
+# Before there is a TLS host there is nothing to be enhanced or validated.
+$scene->refuses(['enhance', 'a.test', 'hsts', 'on'], 1, qr/a\.test/,
+                'no TLS host');
+{
+    my $r = $scene->ends(['validate'], 0, 'nothing is managed');
+    is_deeply $r->{json}{checks}, [], 'no check';
+    like notes($r), qr/nothing to validate/, 'a note';
+    $r = $scene->ends(['validate', 'a.test'], 6, 'a name without TLS');
+    is $r->{json}{checks}[0]{check}, 'host', 'no host has it';
+}
+
+$scene->ends(['secure', 'a.test'], 0, 'a secured site');
+my $secured = $scene->tree;
+
+# Each is one checkpoint and one restart, is there afterwards, is nothing to
+# be done again, and goes when it is turned off.
+for my $case (
+    ['redirect', sub { ($httpd->get('a.test', '/x')->{headers}{location}
+                        // '') eq 'https://a.test/x' }],
+    ['hsts', sub { defined header('a.test', 'strict-transport-security') }],
+    ['ocsp-stapling', sub { $scene->text =~ /^\s*SSLUseStapling on$/m }],
+) {
+    my ($what, $is_on) = @$case;
+    my $restarts = $httpd->restarts;
+    my $before = $scene->tree;
+
+    ok !$is_on->(), "$what is off";
+    my $r = $scene->ends(['enhance', 'a.test', $what, 'on', '--plan'], 0,
+                         "a plan of $what");
+    like $r->{json}{diff}, qr/^\+/m, '... has a diff';
+    is_deeply $scene->tree, $before, '... and changes nothing';
+    $r = $scene->ends(['enhance', 'a.test', $what, 'on'], 0, "$what on");
+    ok $r->{json}{checkpoint}, '... is a checkpoint';
+    is $httpd->restarts, $restarts + 1, '... and one restart';
+    ok $is_on->(), '... and it is on';
+    my $on = $scene->tree;
+    $r = $scene->ends(['enhance', 'a.test', $what, 'on'], 0, 'again');
+    like notes($r), qr/nothing to do/, '... is nothing to do';
+    is $httpd->restarts, $restarts + 1, '... without a restart';
+    is_deeply $scene->tree, $on, '... or a change';
+    $r = $scene->ends(['enhance', 'a.test', $what, 'off'], 0, "$what off");
+    ok !$is_on->(), '... is off';
+    if ($what eq 'ocsp-stapling') {
+        # mod_ssl does not survive that its cache is taken away.
+        $r = $scene->ends(['rollback', '2'], 4, 'rollback of both');
+        like $r->{json}{error}{detail}, qr/as before.*stop httpd and start/,
+            '... says what to do';
+        ok $httpd->is_running, '... and httpd runs on';
+        $httpd->stop;
+        $scene->start;
+    }
+    else {
+        $scene->ends(['rollback', '2'], 0, 'rollback of both');
+    }
+    is_deeply $scene->tree, $before, '... leaves no trace';
+}
+is_deeply $scene->tree, $secured, 'the secured site is as it was';
+
+# What is promised and not served is found: exit 6, and nothing is undone,
+# for nothing was done.
+{
+    my $text = $scene->text;
+
+    $scene->ends(['validate', 'a.test'], 0, 'all is well');
+    $httpd->get_tls('a.test', '/');
+    $scene->rig->write_file($scene->site, $text =~ s{^(\s*)SSLEngine on$}
+        {$1SSLEngine on\n$1Redirect gone /}mr, 0644);
+    $httpd->graceful;
+    my $r = $scene->ends(['validate', 'a.test'], 6, 'https answers otherwise');
+    like $r->{json}{error}{detail}, qr/a\.test does not pass the check "http"/,
+        'says which check';
+    $scene->rig->write_file($scene->site, $text, 0644);
+    $httpd->graceful;
+    $scene->ends(['validate', 'a.test'], 0, 'all is well again');
+    $httpd->stop;
+    $scene->ends(['validate', 'a.test'], 1, 'a stopped server');
+    $scene->start;
+}
+
+is $httpd->faults, '', 'no child of httpd crashed';
+done_testing;
