@@ -531,6 +531,23 @@ sub for_ever
         'a challenge answered by a flood is not answered');
 }
 
+# Behind a restart an old child may answer once more: while httpd settles, a
+# failure that counts is looked at again.
+{
+    my $ready = time + 1;
+    my $port = evil(sub {
+        syswrite $_[0], 'HTTP/1.1 ' . (time < $ready ? 503 : 200)
+            . " X\r\n\r\n" }, tls => 1);
+    my $target = { name => 'like.test', https => ["127.0.0.1 $port"] };
+    my $r = ask([$target]);
+    is $r->{failed}, 'http', 'a failure counts at once';
+    $r = ask([$target], settle => 5);
+    is $r->{failed}, undef, '... unless httpd has time to settle';
+    is $r->{progress}, scalar(@rows), '... and each answer is told once';
+    $r = ask([{ %$target, name => 'other.example' }], settle => 1);
+    is $r->{failed}, 'name', '... and what does not get better has failed';
+}
+
 # What a server writes cannot forge a line, a colour or a sentence.
 {
     my $port = evil(sub { syswrite $_[0], "HTTP/1.1 301 X\r\nLocation: "

@@ -17,6 +17,9 @@
 /** Longest detail, bytes, so that a line holds it however it is escaped. */
 #define DETAIL_MAX 1200
 
+/** How soon a name is asked again while httpd settles. */
+#define AGAIN apr_time_from_msec(100)
+
 /* -------------------------------------------------------------- a target */
 
 /** The name that is asked for: of "*.example.org" one below it. */
@@ -26,9 +29,11 @@ static const char *host_of(const char *name, apr_pool_t *pool)
         ? apr_pstrcat(pool, "acmectl-validate", name + 1, NULL) : name;
 }
 
-static void ask_make(validator_ask_t *ask, const plan_t *plan, int target,
+static void ask_make(validator_ask_t *ask, asker_t *asker, int target,
                      apr_pool_t *pool)
 {
+    const plan_t *plan = asker->plan;
+
     memset(ask, 0, sizeof(*ask));
     ask->target = &APR_ARRAY_IDX(plan->targets, target, validator_target_t);
     ask->host = host_of(ask->target->name, pool);
@@ -43,29 +48,53 @@ static void ask_make(validator_ask_t *ask, const plan_t *plan, int target,
     ask->token_denied = plan->token_denied;
     ask->timeout = plan->timeout;
     ask->until = plan->until;
+    ask->patience = &asker->patience;
     ask->pool = pool;
 }
 
-void asker_target(const plan_t *plan, int target, asker_tell_fn *tell,
-                  void *baton, apr_pool_t *pool)
+/** Meet it and ask everything. @return 1 if something failed that counts */
+static int ask_all(validator_answer_t *answers, asker_t *asker, int target,
+                   apr_pool_t *pool)
 {
     const validator_row_t *rows = validator_rows();
     validator_ask_t ask;
+    int failed = 0;
     int i;
 
-    ask_make(&ask, plan, target, pool);
+    ask_make(&ask, asker, target, pool);
     for (i = 0; i < ask.https_n; i++) {
         site_meet(&ask, &ask.https[i]);
     }
     for (i = 0; i < ask.http_n; i++) {
         site_meet(&ask, &ask.http[i]);
     }
-    for (i = 0; rows[i].check; i++) {
-        validator_answer_t answer = { -1, rows[i].required, "" };
-
-        rows[i].ask(&ask, &answer);
-        tell(baton, target, i, &answer);
+    for (i = 0; i < VALIDATOR_ROWS; i++) {
+        answers[i].ok = -1;
+        answers[i].required = rows[i].required;
+        answers[i].detail = "";
+        rows[i].ask(&ask, &answers[i]);
+        failed |= answers[i].ok == 0 && answers[i].required;
     }
+    return failed;
+}
+
+void asker_target(asker_t *asker, int target, apr_pool_t *pool)
+{
+    base_clock_t *clock = base_clock_system();
+    validator_answer_t answers[VALIDATOR_ROWS];
+    apr_pool_t *try_pool;
+    int i;
+
+    apr_pool_create(&try_pool, pool);
+    while (ask_all(answers, asker, target, try_pool)
+           && clock->mono(clock) + AGAIN < asker->plan->settle) {
+        apr_pool_clear(try_pool);
+        apr_sleep(AGAIN);
+    }
+    for (i = 0; i < VALIDATOR_ROWS; i++) {
+        asker->tell(asker->baton, target, i, &answers[i]);
+    }
+    apr_pool_destroy(try_pool);
 }
 
 /* -------------------------------------------------------------- the child */
@@ -131,6 +160,7 @@ void asker_main(int fd, const plan_t *plan, int first, int step,
                 pid_t parent, apr_pool_t *pool)
 {
     line_t line = { fd, NULL };
+    asker_t asker = { plan, tell_line, &line, STAPLE_WAIT };
     int i;
 
     base_signals_reset();
@@ -141,7 +171,7 @@ void asker_main(int fd, const plan_t *plan, int first, int step,
     }
     apr_pool_create(&line.pool, pool);
     for (i = first; i < plan->targets->nelts; i += step) {
-        asker_target(plan, i, tell_line, &line, line.pool);
+        asker_target(&asker, i, line.pool);
         apr_pool_clear(line.pool);
     }
     _exit(0);

@@ -112,6 +112,7 @@ typedef struct validator_ask_t {
     int token_denied;                 /**< 1: for want of permission */
     apr_interval_time_t timeout;      /**< of a conversation, µs */
     apr_time_t until;                 /**< of all of it, mono, µs */
+    apr_interval_time_t *patience;    /**< left of this child for staples */
     apr_pool_t *pool;
 } validator_ask_t;
 
@@ -198,6 +199,8 @@ typedef struct plan_t {
     int token_denied;
     apr_interval_time_t timeout;
     apr_time_t until;                    /**< mono, µs */
+    apr_time_t settle;                   /**< mono, µs: until then names are
+                                              asked again */
     uid_t uid;
     gid_t gid;
 } plan_t;
@@ -206,9 +209,21 @@ typedef struct plan_t {
 typedef void asker_tell_fn(void *baton, int target, int row,
                            const validator_answer_t *answer);
 
-/** Meet one target and ask all rows of it. */
-void asker_target(const plan_t *plan, int target, asker_tell_fn *tell,
-                  void *baton, apr_pool_t *pool);
+/** How long one child waits for staples, all in all. */
+#define STAPLE_WAIT apr_time_from_sec(5)
+
+/** What a child goes by. */
+typedef struct asker_t {
+    const plan_t *plan;
+    asker_tell_fn *tell;
+    void *baton;
+    apr_interval_time_t patience;        /**< for staples; STAPLE_WAIT at
+                                              first */
+} asker_t;
+
+/** Meet one target and ask all rows of it; tell each answer when all are
+ *  there. */
+void asker_target(asker_t *asker, int target, apr_pool_t *pool);
 
 /**
  * The child: targets first, first + step, ... Each answer is one line of

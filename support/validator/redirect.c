@@ -163,8 +163,8 @@ int follow(const validator_ask_t *ask, const site_t *site, const char *path,
             *pdetail = apr_psprintf(
                 ask->pool, n > HOPS_MAX ? "GET %s is still redirected behind "
                 "%d redirects, to %s" : "GET %s goes in circles: redirect "
-                "%d leads back to %s", path, n, place_text(&next,
-                                                           ask->pool));
+                "%d leads back to %s", path, n > HOPS_MAX ? HOPS_MAX : n,
+                place_text(&next, ask->pool));
             return cookies ? -1 : 0;
         }
         if (!site || site_ask(&current, ask, site, next.path, 0, &err)

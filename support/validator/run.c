@@ -257,7 +257,7 @@ static int children_read(run_t *run, acme_err_t *err)
         child_t *child = &run->children[i];
 
         base_pipe_drain(&child->fd, bytes_take, child);
-        if (child->fd < 0 && child->pid > 0) {
+        if (child->fd < 0 && child->pid > 0 && !run->fault) {
             child_reap(child, err);
         }
         left += child->pid > 0;
@@ -454,6 +454,7 @@ apr_status_t validator_run(apr_array_header_t **pchecks,
     run.plan.targets = targets;
     run.plan.timeout = options->timeout;
     run.plan.until = mono() + options->deadline;
+    run.plan.settle = mono() + options->settle;
     base_user_find("nobody", &run.plan.uid, &run.plan.gid);
     if (plan_trust(&run.plan, err, result_pool) != APR_SUCCESS) {
         return err->status;

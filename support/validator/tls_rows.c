@@ -7,9 +7,8 @@
 
 #include <apr_strings.h>
 
-/** How long a staple may take, and how long until it is looked for again:
- *  httpd fetches it when it is asked first. */
-#define STAPLE_WAIT apr_time_from_sec(5)
+/** How long until a staple is looked for again: httpd fetches it when it is
+ *  asked first. */
 #define STAPLE_STEP apr_time_from_msec(250)
 
 #define NO_HTTPS "there is no address of https"
@@ -59,6 +58,9 @@ static int check_tls(validator_ask_t *ask, site_t *site, const char **pdetail)
 void row_tls(validator_ask_t *ask, validator_answer_t *answer)
 {
     ask_each(ask, ask->https, ask->https_n, NO_HTTPS, check_tls, answer);
+    if (ask->https_n == 0) {
+        answer->ok = 0;
+    }
 }
 
 /* ------------------------------------------------------------- protocol */
@@ -372,21 +374,23 @@ static int staple_good(const crypto_tls_info_t *info, const char **pdetail,
     return 1;
 }
 
-/** Ask again until a good one comes. */
+/** Ask again until a good one comes: once at least, and as long as this
+ *  child has patience. */
 static int staple_wait(validator_ask_t *ask, const site_t *site,
                        const char **pdetail)
 {
     base_clock_t *clock = base_clock_system();
-    apr_time_t until = clock->mono(clock) + STAPLE_WAIT;
     const crypto_tls_info_t *info = site->tls;
     acme_err_t err = { 0 };
+    int tries;
 
-    until = until < ask->until ? until : ask->until;
-    while (!staple_good(info, pdetail, ask->pool)) {
-        if (clock->mono(clock) + STAPLE_STEP >= until) {
+    for (tries = 0; !staple_good(info, pdetail, ask->pool); tries++) {
+        if ((tries > 0 && *ask->patience < STAPLE_STEP)
+            || clock->mono(clock) + STAPLE_STEP >= ask->until) {
             return 0;
         }
         apr_sleep(STAPLE_STEP);
+        *ask->patience -= STAPLE_STEP;
         if (site_greet(&info, ask, site, 0, &err) != APR_SUCCESS) {
             *pdetail = apr_pstrdup(ask->pool, err.message);
             return 0;

@@ -57,7 +57,12 @@ typedef struct validator_check_t {
 
 typedef struct validator_options_t {
     apr_interval_time_t timeout;  /**< of each conversation, µs */
-    apr_interval_time_t deadline; /**< of all of it, µs */
+    apr_interval_time_t deadline; /**< of all of it, µs: 16 names are asked
+                                       at a time */
+    apr_interval_time_t settle;   /**< behind a restart, µs: until then a
+                                       name with a failure that counts is
+                                       asked again, as old children may have
+                                       answered; 0: what is seen counts */
     void (*progress)(void *baton, const char *name, const char *check);
     void *baton;
     const char *live;             /**< nullable: path of httpd's live segment;

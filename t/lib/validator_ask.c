@@ -3,11 +3,12 @@
  *
  *     validator_ask FILE
  *
- * FILE: {"timeout": s, "deadline": s, "live": PATH, "targets": [{"name",
- * "http": ["ADDRESS PORT"], "https": [...], "chain", "key_type", "roots",
- * "redirect", "hsts", "stapling", "managed"}]}; all but names may be absent.
- * Prints {"checks": [{"name", "check", "ok", "required", "detail"}], "failed":
- * index or null, "error": sentence or null, "progress": calls, "seconds"}.
+ * FILE: {"timeout": s, "deadline": s, "settle": s, "live": PATH, "targets":
+ * [{"name", "http": ["ADDRESS PORT"], "https": [...], "chain", "key_type",
+ * "roots", "redirect", "hsts", "stapling", "managed"}]}; all but names may be
+ * absent. Prints {"checks": [{"name", "check", "ok", "required", "detail"}],
+ * "failed": check or null, "error": sentence or null, "progress": calls,
+ * "seconds"}.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,7 @@ int main(int argc, char **argv)
     }
     options.timeout = apr_time_from_sec(number(json, "timeout", 5));
     options.deadline = apr_time_from_sec(number(json, "deadline", 30));
+    options.settle = apr_time_from_sec(number(json, "settle", 0));
     options.progress = count;
     options.live = text(json, "live");
     if (validator_run(&checks, targets, &options, &err, pool)
