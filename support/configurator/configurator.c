@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-#include "configurator/internal.h"
+#include "configurator/server.h"
 
 /* ----------------------------------------------------------------- probe */
 
@@ -108,7 +108,6 @@ static apr_status_t file_finish(configurator_result_t *result,
     change.path = file->text->path;
     change.parsed = file->text->data;
     change.parsed_len = file->text->len;
-    change.stage_in_parent = file->bare_dir;
     APR_ARRAY_PUSH(result->changes, journal_change_t) = change;
     if (!file->early) {
         return APR_SUCCESS;
@@ -166,6 +165,8 @@ apr_status_t configurator_finish(configurator_result_t *result,
                                                plan_file_t *),
                          err, result_pool);
     }
+    server_stage_up(plan, result->changes);
+    server_stage_up(plan, result->early);
     sort_by_step(result->changes);
     sort_by_step(result->early);
     return rv;

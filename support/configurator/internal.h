@@ -225,7 +225,6 @@ typedef struct plan_file_t {
     journal_step_t step;
     edits_t *early;             /* those that are needed before the
                                    certificate, once more; NULL: none */
-    int bare_dir;               /* 1: stage its temporary in the parent */
 } plan_file_t;
 
 #define PLAN_REDIRECT 1
@@ -285,6 +284,7 @@ struct configurator_plan_t {
     apr_array_header_t *listens;    /* plan_listen_t, each once */
     int stapling_cache;         /* 1: SSLStaplingCache has to be there */
     int acme;                   /* 1: mod_acme has to be loaded */
+    struct walk_t *walk;        /* files as text, once they were read */
     apr_array_header_t *settings;   /* const char *: directives for the
                                        whole server */
     /* results */

@@ -83,19 +83,55 @@ apr_array_header_t *server_wrap(const char *module,
 
 /* ---------------------------------------------------------------- manage */
 
-static apr_status_t look(server_plan_t *server, acme_err_t *err)
+/** The files as text, read once a plan. */
+static apr_status_t read_files(configurator_plan_t *plan, acme_err_t *err)
 {
-    const configurator_t *c = server->plan->c;
+    const configurator_t *c = plan->c;
     walk_options_t options = { 0 };
-    apr_status_t rv;
 
+    if (plan->walk) {
+        return APR_SUCCESS;
+    }
     options.config = json_string_value(json_object_get(server_of(c),
                                                        "config"));
     options.root = json_string_value(json_object_get(server_of(c), "root"));
     options.defines = c->options->defines;
     options.modules = json_object_get(c->config, "modules");
-    rv = walk_run(&server->walk, &options, err, server->plan->pool);
+    return walk_run(&plan->walk, &options, err, plan->pool);
+}
+
+void server_stage_up(configurator_plan_t *plan, apr_array_header_t *changes)
+{
+    /* What cannot be read here has been read by httpd: then nothing is
+     * known of its includes, and names with a dot do no harm in most. */
+    acme_err_t ignored = { 0 };
+    int i;
+
+    if (changes->nelts == 0 || read_files(plan, &ignored) != APR_SUCCESS) {
+        return;
+    }
+    for (i = 0; i < changes->nelts; i++) {
+        journal_change_t *change = &APR_ARRAY_IDX(changes, i,
+                                                  journal_change_t);
+        const char *path = change->path, *real;
+
+        if (change->op == JOURNAL_MODIFY
+            && base_path_real(&real, path, &ignored, plan->pool)
+               == APR_SUCCESS) {
+            path = real;
+        }
+        change->stage_up = walk_bare_levels(plan->walk,
+                                            base_path_dir(path, plan->pool),
+                                            plan->pool);
+    }
+}
+
+static apr_status_t look(server_plan_t *server, acme_err_t *err)
+{
+    apr_status_t rv = read_files(server->plan, err);
+
     if (rv == APR_SUCCESS) {
+        server->walk = server->plan->walk;
         server->layout = layout_find(server->walk, server->plan->pool);
     }
     return rv;

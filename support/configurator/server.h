@@ -34,8 +34,11 @@ typedef struct walk_options_t {
 typedef struct walk_t {
     walk_options_t options;
     apr_array_header_t *lines;      /**< walk_line_t *: Include, LoadModule,
-                                         Listen, SSLSessionCache; in httpd's
-                                         order */
+                                         Listen, SSLSessionCache,
+                                         SSLStaplingCache; in httpd's order
+                                         */
+    apr_array_header_t *directories;    /**< const char *: included as such,
+                                             with all that is in them */
     const text_t *main;
     apr_hash_t *defines;            /**< name: value, "" without one */
     int files;                      /**< read so far */
@@ -63,6 +66,11 @@ apr_status_t walk_run(walk_t **pwalk, const walk_options_t *options,
  */
 int walk_is_live(const walk_t *walk, const walk_line_t *line,
                  const apr_array_header_t *loaded);
+
+/** How many directories up from dir there is one that httpd does not
+ *  include as such. */
+int walk_bare_levels(const walk_t *walk, const char *dir,
+                     apr_pool_t *scratch_pool);
 
 /** The index among walk's lines of the one that ends in line last of a file;
  *  -1. */
@@ -212,6 +220,10 @@ apr_status_t server_insert(configurator_plan_t *plan, plan_file_t *file,
 /** edits_remove, likewise. */
 apr_status_t server_remove(configurator_plan_t *plan, plan_file_t *file,
                            int line, int early, acme_err_t *err);
+
+/** Keep the temporaries of changes (of journal_change_t) out of directories
+ *  in which httpd reads every file. */
+void server_stage_up(configurator_plan_t *plan, apr_array_header_t *changes);
 
 /** Lines in an <IfModule>. */
 apr_array_header_t *server_wrap(const char *module,

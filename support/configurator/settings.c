@@ -326,6 +326,24 @@ static const char *stapling_line(const server_plan_t *server)
                        NULL);
 }
 
+/** 1 if some line makes such a cache once mod_ssl is there. */
+static int has_cache(const server_plan_t *server)
+{
+    const walk_t *walk = server->walk;
+    int i;
+
+    for (i = 0; i < walk->lines->nelts; i++) {
+        const walk_line_t *line = APR_ARRAY_IDX(walk->lines, i,
+                                                walk_line_t *);
+
+        if (strcasecmp(line->name, "SSLStaplingCache") == 0
+            && walk_is_live(walk, line, server->wanted) == 1) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /** All that goes into sections: settings that have no better place, and
  *  the cache. */
 static apr_status_t put_sections(server_plan_t *server, int settings,
@@ -339,7 +357,7 @@ static apr_status_t put_sections(server_plan_t *server, int settings,
     if (settings) {
         apr_array_cat(all, server_wrap("acme_module", server->settings));
     }
-    if (plan->stapling_cache) {
+    if (plan->stapling_cache && !has_cache(server)) {
         APR_ARRAY_PUSH(cache, const char *) = stapling_line(server);
         apr_array_cat(all, server_wrap("ssl_module", cache));
         plan_step(plan, "let httpd keep OCSP responses: %s",

@@ -26,7 +26,7 @@
 
 static const char *const wanted[] = {
     "Include", "IncludeOptional", "LoadModule", "Listen", "SSLSessionCache",
-    "Define", "UnDefine", NULL
+    "SSLStaplingCache", "Define", "UnDefine", NULL
 };
 
 static int is_wanted(const char *name, apr_size_t len)
@@ -210,6 +210,25 @@ int walk_is_live(const walk_t *walk, const walk_line_t *line,
 
 /* --------------------------------------------------------------- places */
 
+int walk_bare_levels(const walk_t *walk, const char *dir,
+                     apr_pool_t *scratch_pool)
+{
+    struct stat is, other;
+    int i, levels = 0;
+
+    for (i = 0; i < walk->directories->nelts; i++) {
+        if (stat(dir, &is) == 0
+            && stat(APR_ARRAY_IDX(walk->directories, i, const char *),
+                    &other) == 0
+            && is.st_dev == other.st_dev && is.st_ino == other.st_ino) {
+            dir = base_path_dir(dir, scratch_pool);
+            levels++;
+            i = -1;
+        }
+    }
+    return levels;
+}
+
 int walk_index(const walk_t *walk, const char *path, int last)
 {
     int i;
@@ -387,6 +406,7 @@ static void walk_path_in(walk_t *walk, const char *path,
     }
     path = apr_pstrdup(walk->pool, path);
     if (S_ISDIR(st.st_mode)) {
+        APR_ARRAY_PUSH(walk->directories, const char *) = path;
         walk_matches(walk, apr_pstrcat(walk->pool, path, "/*", NULL), via,
                      depth + 1);
     }
@@ -411,6 +431,7 @@ apr_status_t walk_run(walk_t **pwalk, const walk_options_t *options,
     walk->options = *options;
     walk->pool = result_pool;
     walk->lines = apr_array_make(result_pool, 64, sizeof(walk_line_t *));
+    walk->directories = apr_array_make(result_pool, 1, sizeof(char *));
     walk->defines = apr_hash_make(result_pool);
     for (i = 0; options->defines && i < options->defines->nelts; i++) {
         define(walk, APR_ARRAY_IDX(options->defines, i, const char *), "");

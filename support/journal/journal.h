@@ -164,9 +164,10 @@ typedef struct journal_change_t {
     const char *like;       /**< CREATE: nullable; a file whose owner, mode
                                  and attributes the new one gets */
     int mode;               /**< CREATE without like, MKDIR: 0644, ... */
-    int stage_in_parent;    /**< 1: httpd includes this bare directory with
-                                 all its dot-files, so temporaries go to its
-                                 parent */
+    int stage_up;           /**< so many directories up temporaries go: 1
+                                 where httpd includes this bare directory
+                                 with all its dot-files, 2 where its parent
+                                 is one too, ... */
 } journal_change_t;
 
 /**

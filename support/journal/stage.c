@@ -153,6 +153,7 @@ static apr_status_t resolve(journal_entry_t *entry, const journal_txn_t *txn,
                             const journal_change_t *change, acme_err_t *err)
 {
     apr_status_t rv;
+    int i;
 
     if (*change->path != '/' || strlen(change->path) >= 4096) {
         return refuse(err, APR_EINVAL, change->path,
@@ -171,7 +172,7 @@ static apr_status_t resolve(journal_entry_t *entry, const journal_txn_t *txn,
             return rv;
         }
     }
-    if (change->stage_in_parent) {
+    for (i = 0; i < change->stage_up; i++) {
         entry->temp_dir = base_path_dir(entry->temp_dir, txn->pool);
     }
     return APR_SUCCESS;

@@ -124,6 +124,24 @@ START_TEST(files)
 }
 END_TEST
 
+/* Temporaries stay out of directories in which httpd reads every file. */
+START_TEST(bare_directory)
+{
+    source("Include conf.d\n");
+    tree_put("conf.d/ports", "Listen 8080\n");
+    rig_listen("8080", "::", 8080, "conf.d/ports", 1);
+    ck_assert_int_eq(want(NULL), 1);
+    ck_assert_int_eq(result.changes->nelts, 1);
+    ck_assert_int_eq(APR_ARRAY_IDX(result.changes, 0,
+                                   journal_change_t).stage_up, 1);
+    source("Listen 8080\n");
+    rig_listen("8080", "::", 8080, "conf/httpd.conf", 1);
+    ck_assert_int_eq(want(NULL), 1);
+    ck_assert_int_eq(APR_ARRAY_IDX(result.changes, 0,
+                                   journal_change_t).stage_up, 0);
+}
+END_TEST
+
 /* Where httpd has its Listen from the command line, or only of another
  * port, the main file's end and any Listen serve. */
 START_TEST(no_http)
@@ -392,6 +410,7 @@ Suite *listen_suite(void)
     tcase_add_test(tc, one_address);
     tcase_add_test(tc, standard_port);
     tcase_add_test(tc, files);
+    tcase_add_test(tc, bare_directory);
     tcase_add_test(tc, no_http);
     tcase_add_test(tc, covered);
     tcase_add_test(tc, overlap);

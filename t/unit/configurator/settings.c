@@ -316,6 +316,26 @@ START_TEST(stapling)
 }
 END_TEST
 
+/* One that mod_ssl wakes is enough; one that it does not wake is not. */
+START_TEST(stapling_waits)
+{
+    source("LoadModule a_module modules/a.so\n<IfModule ssl_module>\n"
+           "SSLStaplingCache shmcb:x\n</IfModule>\n");
+    plan_want_module(plan, "ssl", "for TLS");
+    plan->stapling_cache = 1;
+    ck_assert_int_eq(rig_manage(), 1);
+    ck_assert_ptr_null(strstr(rig_content(result.changes, "conf/httpd.conf"),
+                              "ssl_stapling"));
+    source("LoadModule a_module modules/a.so\n<IfDefine NO>\n"
+           "SSLStaplingCache shmcb:x\n</IfDefine>\n");
+    plan->stapling_cache = 1;
+    ck_assert_int_eq(rig_manage(), 1);
+    ck_assert_ptr_nonnull(strstr(rig_content(result.changes,
+                                             "conf/httpd.conf"),
+                                 "ssl_stapling"));
+}
+END_TEST
+
 START_TEST(stapling_debian)
 {
     debian();
@@ -352,6 +372,7 @@ Suite *settings_suite(void)
     tcase_add_test(tc, debian_again);
     tcase_add_test(tc, debian_refused);
     tcase_add_test(tc, stapling);
+    tcase_add_test(tc, stapling_waits);
     tcase_add_test(tc, stapling_debian);
     return suite;
 }

@@ -205,6 +205,26 @@ START_TEST(macros)
 }
 END_TEST
 
+/* Directories that are included as such, and those in them. */
+START_TEST(directories)
+{
+    tree_make();
+    tree_put("httpd.conf", "Include bare\nInclude links\n"
+             "IncludeOptional some/*.conf\n");
+    tree_put("bare/a/b/x.conf", "\n");
+    tree_put("some/x.conf", "\n");
+    tree_put("target/x", "\n");
+    tree_link("links", "target");
+    walk_with("{}");
+    ck_assert_int_eq(walk_bare_levels(walk, tree_path("bare"), pool), 1);
+    ck_assert_int_eq(walk_bare_levels(walk, tree_path("bare/a/b"), pool), 3);
+    ck_assert_int_eq(walk_bare_levels(walk, tree_path("target"), pool), 1);
+    ck_assert_int_eq(walk_bare_levels(walk, tree_path("some"), pool), 0);
+    ck_assert_int_eq(walk_bare_levels(walk, tree, pool), 0);
+    ck_assert_int_eq(walk_bare_levels(walk, tree_path("none"), pool), 0);
+}
+END_TEST
+
 /* A main file that cannot be read is an error. */
 START_TEST(no_main)
 {
@@ -235,6 +255,7 @@ Suite *walk_suite(void)
     tcase_add_test(tc, conditions);
     tcase_add_test(tc, defines);
     tcase_add_test(tc, macros);
+    tcase_add_test(tc, directories);
     tcase_add_test(tc, no_main);
     return suite;
 }

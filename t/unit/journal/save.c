@@ -93,7 +93,7 @@ START_TEST(temporaries_can_go_to_the_parent)
     ck_assert_int_eq(mkdir(in_conf("d"), 0755), 0);
     put("d/x.conf", "x\n");
     change = change_of(JOURNAL_MODIFY, "d/x.conf", "X\n");
-    change.stage_in_parent = 1;
+    change.stage_up = 1;
     begin(JOURNAL_PERMANENT);
     unit_ok(journal_stage(txn, &change, &err));
     ck_assert_str_eq(APR_ARRAY_IDX(txn->staged, 0,
@@ -103,6 +103,11 @@ START_TEST(temporaries_can_go_to_the_parent)
     holds("d/x.conf", "X\n");
     unit_ok(journal_revert(NULL, txn, &err, pool, pool));
     holds("d/x.conf", "x\n");
+    change.stage_up = 2;
+    begin(JOURNAL_PERMANENT);
+    unit_ok(journal_stage(txn, &change, &err));
+    ck_assert_str_eq(APR_ARRAY_IDX(txn->staged, 0,
+                                   journal_entry_t *)->temp_dir, top);
 }
 END_TEST
 
