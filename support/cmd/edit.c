@@ -48,7 +48,7 @@
 #define KEEP_NEWEST 100
 #define KEEP_AGE apr_time_from_sec(365 * 24 * 3600)
 
-/** Longer than this, µs: the lock was somebody else's. */
+/** Longer than this, µs, with --wait: the lock was somebody else's. */
 #define WAITED (50 * 1000)
 
 /* ---------------------------------------------------------------- signals */
@@ -189,7 +189,8 @@ static apr_status_t begin_locked(cmd_edit_t *edit)
         || take_journal(edit, &undone) != APR_SUCCESS) {
         return cmd->err.status;
     }
-    if (undone || cmd->clock->mono(cmd->clock) - asked > WAITED) {
+    if (undone || (cmd->options.wait > 0
+                   && cmd->clock->mono(cmd->clock) - asked > WAITED)) {
         cmd->config = NULL;
     }
     return cmd_read_config(cmd);
@@ -534,11 +535,22 @@ static apr_status_t save_early(cmd_edit_t *edit)
     return rv;
 }
 
+/** 1 if the httpd that runs answers challenges: it has loaded mod_acme, from
+ *  its configuration or in this run, and made a live segment. One alone may
+ *  be left from earlier. */
+static int can_answer(const cmd_edit_t *edit)
+{
+    int has_module = json_is_true(json_object_get(json_object_get(
+        edit->before, "modules"), "acme"));
+
+    return (has_module || edit->told) && cmd_live_writer(edit->cmd);
+}
+
 apr_status_t cmd_edit_early(cmd_edit_t *edit)
 {
     cmd_t *cmd = edit->cmd;
 
-    if (!edit->running || cmd_live_writer(cmd)) {
+    if (!edit->running || can_answer(edit)) {
         return APR_SUCCESS;
     }
     if (!edit->saved && edit->planned.early
@@ -550,7 +562,7 @@ apr_status_t cmd_edit_early(cmd_edit_t *edit)
     if (restart(edit, edit->saved || edit->temporary) != APR_SUCCESS) {
         return cmd->err.status;
     }
-    if (!cmd_live_writer(cmd)) {
+    if (!can_answer(edit)) {
         return base_err_set(&cmd->err, APR_EGENERAL, BASE_EXIT_FAILED,
                             "httpd was restarted with mod_acme, and has no "
                             "live segment to answer challenges from; its "

@@ -22,7 +22,8 @@ our @MODULES = qw(authz_core authz_host alias dir mime log_config headers
                   rewrite setenvif socache_shmcb ssl);
 
 # Options: name (of the directory, "httpd"), mpm (event, worker, prefork),
-# modules (the list), more (further modules), without_acme, ports
+# modules (the list), more (further modules), without_acme, http_only (it
+# does not listen on the https port), ports
 # ([http, https]), user, daemon (1), env, manager (1: httpd keeps acmectl
 # serve running, which no test expects that does not ask).
 sub new
@@ -35,7 +36,8 @@ sub new
         mpm => $opt{mpm} // $ENV{ACME_MPM} // 'event',
         modules => [@{$opt{modules} // \@MODULES}, @{$opt{more} // []}],
         manager => $opt{manager},
-        without_acme => $opt{without_acme}, user => $opt{user} // 'www-data',
+        without_acme => $opt{without_acme}, http_only => $opt{http_only},
+        user => $opt{user} // 'www-data',
         http => $http, https => $https, env => $opt{env} // {},
         log_level => $opt{log_level}
             // ($opt{without_acme} ? 'info' : 'info acme:debug'),
@@ -142,6 +144,8 @@ sub prologue
         . "ACMEPortMap http:$self->{http} https:$self->{https}\n"
         . ($self->{manager} ? '' : "ACMEManager off\n");
 
+    my $listen = join '', map { "Listen 127.0.0.1:$_\n" } $self->_ports;
+
     return "ServerRoot \"$root\"\n"
         . $self->load_modules(@{$self->{modules}}) . $mime . $acme . <<"END";
 LogLevel $self->{log_level}
@@ -153,11 +157,17 @@ User $self->{user}
 Group $self->{user}
 ServerName localhost
 DocumentRoot "$root/htdocs"
-Listen 127.0.0.1:$self->{http}
-Listen 127.0.0.1:$self->{https}
-EnableSendfile off
+${listen}EnableSendfile off
 GracefulShutdownTimeout 5
 END
+}
+
+# The ports that it listens on.
+sub _ports
+{
+    my ($self) = @_;
+
+    return $self->{http_only} ? $self->{http} : @$self{qw(http https)};
 }
 
 # Write httpd.conf: the prologue and $text. Returns its path.
@@ -227,7 +237,7 @@ sub start
         my $ok = eval {
             ACME::Rig::wait_for(20, 'the process id of httpd',
                                 sub { $self->pid });
-            for my $port ($self->{http}, $self->{https}) {
+            for my $port ($self->_ports) {
                 ACME::Rig::wait_port($port, 'httpd',
                                      sub { $self->is_running }, 60);
             }
