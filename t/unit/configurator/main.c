@@ -16,13 +16,17 @@ Suite *choose_suite(void);
 Suite *names_suite(void);
 Suite *tls_suite(void);
 Suite *enhance_suite(void);
+Suite *expect_suite(void);
+Suite *rewrite_suite(void);
 
 int main(void)
 {
     Suite *suites[] = {
         scan_suite(), generated_suite(), walk_suite(), layout_suite(),
         modules_suite(), settings_suite(), listen_suite(), ports_suite(),
-        block_suite(), edits_suite(), twin_suite(), enhance_suite(), tls_suite(), names_suite(), choose_suite(), NULL
+        block_suite(), edits_suite(), twin_suite(), rewrite_suite(),
+        expect_suite(), enhance_suite(), tls_suite(), names_suite(),
+        choose_suite(), NULL
     };
 
     return unit_run(suites);
