@@ -218,6 +218,7 @@ apr_status_t cmd_edit_begin(cmd_edit_t **pedit, cmd_t *cmd)
     cmd->running = cmd->config;
     edit->running = cmd_httpd_running(cmd, NULL);
     options->module = cmd->module;
+    options->defines = cmd->httpd.defines;
     rv = configurator_probe(&edit->configurator, edit->before, options,
                             &cmd->err, cmd->pool);
     return rv;
