@@ -1,32 +1,47 @@
 /* The tests of support/configurator. */
 #include "unit.h"
 
+Suite *block_suite(void);
+Suite *choose_suite(void);
+Suite *edits_random_suite(void);
+Suite *edits_suite(void);
+Suite *enhance_suite(void);
+Suite *expect_suite(void);
 Suite *generated_suite(void);
 Suite *layout_suite(void);
 Suite *listen_suite(void);
 Suite *modules_suite(void);
+Suite *names_suite(void);
 Suite *ports_suite(void);
-Suite *block_suite(void);
-Suite *edits_suite(void);
+Suite *rewrite_suite(void);
 Suite *scan_suite(void);
 Suite *settings_suite(void);
+Suite *tls_suite(void);
 Suite *twin_suite(void);
 Suite *walk_suite(void);
-Suite *choose_suite(void);
-Suite *names_suite(void);
-Suite *tls_suite(void);
-Suite *enhance_suite(void);
-Suite *expect_suite(void);
-Suite *rewrite_suite(void);
 
 int main(void)
 {
     Suite *suites[] = {
-        scan_suite(), generated_suite(), walk_suite(), layout_suite(),
-        modules_suite(), settings_suite(), listen_suite(), ports_suite(),
-        block_suite(), edits_suite(), twin_suite(), rewrite_suite(),
-        expect_suite(), enhance_suite(), tls_suite(), names_suite(),
-        choose_suite(), NULL
+        block_suite(),
+        choose_suite(),
+        edits_random_suite(),
+        edits_suite(),
+        enhance_suite(),
+        expect_suite(),
+        generated_suite(),
+        layout_suite(),
+        listen_suite(),
+        modules_suite(),
+        names_suite(),
+        ports_suite(),
+        rewrite_suite(),
+        scan_suite(),
+        settings_suite(),
+        tls_suite(),
+        twin_suite(),
+        walk_suite(),
+        NULL
     };
 
     return unit_run(suites);
