@@ -34,81 +34,59 @@ APLOG_USE_MODULE(acme);
 static const char *const require_words[] = { "off", "temporary",
                                              "permanent" };
 
+/* What a run passes around. */
+typedef struct dump_t {
+    acme_out_t *out;
+    acme_dump_tree_t tree;
+    const apr_array_header_t *hosts;  /* of server_rec *, as defined */
+    apr_hash_t *places;          /* server_rec * -> int *: in hosts */
+    apr_pool_t *p;
+} dump_t;
+
 /* ---------------------------------------------------------------- helpers */
 
-/* Bytes of the UTF-8 sequence at c; 0 if it is not one. */
-static int utf8_len(const unsigned char *c)
+static void odd_log(const char *text)
 {
-    int len, i;
-    unsigned int code;
-
-    if (c[0] < 0x80) {
-        return 1;
-    }
-    len = c[0] >= 0xf0 && c[0] < 0xf5 ? 4
-          : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
-          : c[0] >= 0xc2 && c[0] < 0xe0 ? 2 : 0;
-    code = c[0] & (0xff >> (len + 1));
-    for (i = 1; i < len; i++) {
-        if ((c[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-        code = code << 6 | (c[i] & 0x3f);
-    }
-    if ((len == 3 && (code < 0x800 || (code >= 0xd800 && code < 0xe000)))
-        || (len == 4 && (code < 0x10000 || code > 0x10ffff))) {
-        return 0;
-    }
-    return len;
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, ap_server_conf,
+                 "ACME0020: DUMP_ACME: \"%s\" is not UTF-8: acmectl cannot "
+                 "work with it: rename it", text);
 }
 
-/* text with a replacement character for each byte that is not UTF-8. */
-static const char *utf8_text(const char *text, apr_pool_t *p)
-{
-    char *clean = apr_palloc(p, 3 * strlen(text) + 1);
-    char *out = clean;
-
-    while (*text) {
-        int len = utf8_len((const unsigned char *)text);
-
-        if (len) {
-            memcpy(out, text, len);
-            out += len;
-            text += len;
-        }
-        else {
-            memcpy(out, "\xef\xbf\xbd", 3);
-            out += 3;
-            text++;
-        }
-    }
-    *out = '\0';
-    return clean;
-}
-
-json_t *acme_dump_string(const char *text, apr_pool_t *p)
-{
-    json_t *json = text ? json_string(text) : json_null();
-
-    if (!json) {
-        json = json_string(utf8_text(text, p));
-        ap_log_perror(APLOG_MARK, APLOG_WARNING, 0, p,
-                      "ACME0020: DUMP_ACME: \"%s\" is not UTF-8: acmectl "
-                      "cannot work with it: rename it", text);
-    }
-    return json;
-}
-
-static json_t *strings_new(const apr_array_header_t *array, json_t *list,
-                           apr_pool_t *p)
+static void texts_add(acme_out_t *out, const apr_array_header_t *array)
 {
     int i;
 
     for (i = 0; array && i < array->nelts; i++) {
-        json_array_append_new(list,
-            acme_dump_string(APR_ARRAY_IDX(array, i, const char *), p));
+        acme_out_text(out, NULL, APR_ARRAY_IDX(array, i, const char *));
     }
-    return list;
+}
+
+/* An array of strings. @param array  nullable: none */
+static void texts_put(acme_out_t *out, const char *key,
+                      const apr_array_header_t *array)
+{
+    acme_out_begin(out, key, '[');
+    texts_add(out, array);
+    acme_out_end(out, ']');
+}
+
+/* ServerName, what httpd compares with, ServerAlias. */
+static void names_put(acme_out_t *out, const server_rec *s, int named)
+{
+    acme_out_text(out, "server_name", named ? s->server_hostname : NULL);
+    acme_out_text(out, "hostname", s->server_hostname);
+    acme_out_begin(out, "aliases", '[');
+    texts_add(out, s->names);
+    texts_add(out, s->wild_names);
+    acme_out_end(out, ']');
+}
+
+static const char *document_root(const server_rec *s)
+{
+    const core_server_config *core = ap_get_core_module_config(
+                                         s->module_config);
+
+    return core->ap_document_root;
 }
 
 /* ----------------------------------------------------------------- server */
@@ -179,11 +157,6 @@ const char *acme_config_path(server_rec *s, apr_pool_t *p)
     return path;
 }
 
-static json_t *port_new(int port)
-{
-    return port ? json_integer(port) : json_null();
-}
-
 /* The text of an address without its port. */
 static const char *address_text(apr_sockaddr_t *address)
 {
@@ -192,24 +165,44 @@ static const char *address_text(apr_sockaddr_t *address)
     return apr_sockaddr_ip_get(&text, address) == APR_SUCCESS ? text : "";
 }
 
-static json_t *listeners_new(apr_pool_t *p)
+static void port_put(acme_out_t *out, const char *key, int port)
 {
-    json_t *list = json_array();
+    if (port) {
+        acme_out_number(out, key, port);
+    }
+    else {
+        acme_out_null(out, key);
+    }
+}
+
+static void port_map_put(acme_out_t *out)
+{
+    acme_out_begin(out, "port_map", '{');
+    port_put(out, "http", acme_port_http());
+    port_put(out, "https", acme_port_https());
+    acme_out_end(out, '}');
+}
+
+static void listeners_put(acme_out_t *out)
+{
     const ap_listen_rec *lr;
 
+    acme_out_begin(out, "listeners", '[');
     for (lr = ap_listeners; lr; lr = lr->next) {
-        json_array_append_new(list, json_pack("{s:s, s:i, s:o}",
-            "address", address_text(lr->bind_addr),
-            "port", (int)lr->bind_addr->port,
-            "protocol", acme_dump_string(lr->protocol, p)));
+        acme_out_begin(out, NULL, '{');
+        acme_out_text(out, "address", address_text(lr->bind_addr));
+        acme_out_number(out, "port", lr->bind_addr->port);
+        acme_out_text(out, "protocol", lr->protocol);
+        acme_out_end(out, '}');
     }
-    return list;
+    acme_out_end(out, ']');
 }
 
 /* A user's or group's name, or #number. */
-static json_t *identity_new(const char *name, long number, apr_pool_t *p)
+static void identity_put(acme_out_t *out, const char *key, const char *name,
+                         long number, apr_pool_t *p)
 {
-    return acme_dump_string(name ? name : apr_psprintf(p, "#%ld", number), p);
+    acme_out_text(out, key, name ? name : apr_psprintf(p, "#%ld", number));
 }
 
 /* Where httpd's own modules lie: the directory that most of those which were
@@ -243,20 +236,13 @@ static const char *modules_dir(apr_pool_t *p)
 }
 
 /* The main server as a host. */
-static json_t *main_new(const server_rec *s, const acme_dump_tree_t *tree,
-                        apr_pool_t *p)
+static void main_put(const dump_t *dump, const server_rec *s)
 {
-    const core_server_config *core = ap_get_core_module_config(
-                                         s->module_config);
-    json_t *aliases = strings_new(s->names, json_array(), p);
-
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}",
-        "server_name", acme_dump_string(tree->named ? s->server_hostname
-                                                    : NULL, p),
-        "hostname", acme_dump_string(s->server_hostname, p),
-        "aliases", strings_new(s->wild_names, aliases, p),
-        "document_root", acme_dump_string(core->ap_document_root, p),
-        "directives", tree->directives);
+    acme_out_begin(dump->out, "main", '{');
+    names_put(dump->out, s, dump->tree.named);
+    acme_out_text(dump->out, "document_root", document_root(s));
+    acme_dump_directives(dump->out, NULL, dump->p);
+    acme_out_end(dump->out, '}');
 }
 
 static const char *admin_of(const server_rec *s)
@@ -265,37 +251,37 @@ static const char *admin_of(const server_rec *s)
            ? NULL : s->server_admin;
 }
 
-static json_t *server_new(server_rec *s, const acme_dump_tree_t *tree,
-                          apr_pool_t *p)
+static void server_put(const dump_t *dump, server_rec *s)
 {
     const char *pid_file = ap_pid_fname ? ap_pid_fname : DEFAULT_PIDLOG;
+    acme_out_t *out = dump->out;
+    apr_pool_t *p = dump->p;
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-                     "s:o, s:b, s:o, s:{s:o, s:o}, s:o, s:o, s:b, s:o}",
-        "binary", acme_dump_string(acme_httpd_path(p), p),
-        "version", acme_dump_string(version_text(p), p),
-        "root", acme_dump_string(ap_server_root, p),
-        "config", acme_dump_string(acme_config_path(s, p), p),
-        "modules_dir", acme_dump_string(modules_dir(p), p),
-        "pid_file", acme_dump_string(ap_server_root_relative(p, pid_file), p),
-        "user", identity_new(ap_unixd_config.user_name,
-                             (long)ap_unixd_config.user_id, p),
-        "group", identity_new(ap_unixd_config.group_name,
-                              (long)ap_unixd_config.group_id, p),
-        "store", acme_dump_string(acme_store_dir(), p),
-        "live", acme_dump_string(acme_live_path(), p),
-        "admin", acme_dump_string(admin_of(s), p),
-        "manager", acme_manager_enabled(),
-        "notify", strings_new(acme_notify_program(), json_array(), p),
-        "port_map", "http", port_new(acme_port_http()),
-                    "https", port_new(acme_port_https()),
-        "listeners", listeners_new(p),
-        "listen", tree->listen,
-        "stapling_cache", tree->stapling_cache,
-        "main", main_new(s, tree, p));
+    acme_out_begin(out, "server", '{');
+    acme_out_text(out, "binary", acme_httpd_path(p));
+    acme_out_text(out, "version", version_text(p));
+    acme_out_text(out, "root", ap_server_root);
+    acme_out_text(out, "config", acme_config_path(s, p));
+    acme_out_text(out, "modules_dir", modules_dir(p));
+    acme_out_text(out, "pid_file", ap_server_root_relative(p, pid_file));
+    identity_put(out, "user", ap_unixd_config.user_name,
+                 (long)ap_unixd_config.user_id, p);
+    identity_put(out, "group", ap_unixd_config.group_name,
+                 (long)ap_unixd_config.group_id, p);
+    acme_out_text(out, "store", acme_store_dir());
+    acme_out_text(out, "live", acme_live_path());
+    acme_out_text(out, "admin", admin_of(s));
+    acme_out_flag(out, "manager", acme_manager_enabled());
+    texts_put(out, "notify", acme_notify_program());
+    port_map_put(out);
+    listeners_put(out);
+    acme_dump_listen(out);
+    acme_out_flag(out, "stapling_cache", dump->tree.stapling_cache);
+    main_put(dump, s);
+    acme_out_end(out, '}');
 }
 
-static json_t *modules_new(void)
+static void modules_put(acme_out_t *out)
 {
     static const struct {
         const char *name;
@@ -310,188 +296,203 @@ static json_t *modules_new(void)
         { "socache_shmcb", "mod_socache_shmcb.c" },
         { "so", "mod_so.c" }
     };
-    json_t *object = json_object();
     apr_size_t i;
 
+    acme_out_begin(out, "modules", '{');
     for (i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
-        json_object_set_new(object, modules[i].name,
-            json_boolean(ap_find_linked_module(modules[i].file) != NULL));
+        acme_out_flag(out, modules[i].name,
+                      ap_find_linked_module(modules[i].file) != NULL);
     }
-    return object;
+    acme_out_end(out, '}');
 }
 
 /* ----------------------------------------------------------- virtual hosts */
 
-static json_t *addresses_new(const server_rec *s, apr_pool_t *p)
+static void addresses_put(acme_out_t *out, const server_rec *s)
 {
-    json_t *list = json_array();
     const server_addr_rec *addr;
 
+    acme_out_begin(out, "addresses", '[');
     for (addr = s->addrs; addr; addr = addr->next) {
-        json_array_append_new(list, json_pack("{s:o, s:s, s:i}",
-            "text", acme_dump_string(addr->virthost, p),
-            "address", address_text(addr->host_addr),
-            "port", (int)addr->host_port));
+        acme_out_begin(out, NULL, '{');
+        acme_out_text(out, "text", addr->virthost);
+        acme_out_text(out, "address", address_text(addr->host_addr));
+        acme_out_number(out, "port", addr->host_port);
+        acme_out_end(out, '}');
     }
-    return list;
+    acme_out_end(out, ']');
 }
 
-/* A host's own ACMERequireHTTPS; null: the domain's. */
-static json_t *require_new(acme_require_t require)
+static void definition_put(acme_out_t *out, const server_rec *s,
+                           apr_pool_t *p)
 {
-    return require == ACME_REQUIRE_UNSET ? json_null()
-                                         : json_string(require_words[require]);
-}
-
-static json_t *host_new(server_rec *s, json_t *directives, apr_pool_t *p)
-{
-    const core_server_config *core = ap_get_core_module_config(
-                                         s->module_config);
     const char *defn = s->defn_name ? s->defn_name : "";
-    int is_file = *defn == '/';
-    json_t *aliases = strings_new(s->names, json_array(), p);
 
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:b, s:b, "
-                     "s:b, s:o, s:o, s:o}",
-        "server_name", acme_dump_string(acme_server_named(s)
-                                        ? s->server_hostname : NULL, p),
-        "hostname", acme_dump_string(s->server_hostname, p),
-        "aliases", strings_new(s->wild_names, aliases, p),
-        "addresses", addresses_new(s, p),
-        "file", acme_dump_string(is_file ? defn : NULL, p),
-        "line", is_file ? json_integer(s->defn_line_number) : json_null(),
-        "macro", strncmp(defn, "macro '", 7) == 0,
-        "defined", acme_dump_string(apr_psprintf(p, "%s:%u", defn,
-                                                 s->defn_line_number), p),
-        "ssl", acme_server_ssl(s),
-        "certificate_file", acme_server_has_certificate(s),
-        "stapling", acme_server_stapling(s),
-        "require_https", require_new(acme_server_conf(s)->require_https),
-        "document_root", acme_dump_string(core->ap_document_root, p),
-        "directives", directives);
+    acme_dump_place(out, defn, (int)s->defn_line_number);
+    acme_out_flag(out, "macro", strncmp(defn, "macro '", 7) == 0);
+    acme_out_text(out, "defined", apr_psprintf(p, "%s:%u", defn,
+                                               s->defn_line_number));
+}
+
+static void host_put(const dump_t *dump, server_rec *s,
+                     const ap_directive_t *node)
+{
+    acme_require_t require = acme_server_conf(s)->require_https;
+    acme_out_t *out = dump->out;
+
+    acme_out_begin(out, NULL, '{');
+    names_put(out, s, acme_server_named(s));
+    addresses_put(out, s);
+    definition_put(out, s, dump->p);
+    acme_out_flag(out, "ssl", acme_server_ssl(s));
+    acme_out_flag(out, "certificate_file", acme_server_has_certificate(s));
+    acme_out_flag(out, "stapling", acme_server_stapling(s));
+    acme_out_text(out, "require_https", require == ACME_REQUIRE_UNSET
+                                        ? NULL : require_words[require]);
+    acme_out_text(out, "document_root", document_root(s));
+    acme_dump_directives(out, node, dump->p);
+    acme_out_end(out, '}');
 }
 
 /* ----------------------------------------------------------------- domains */
 
-static json_t *window_new(acme_window_t window)
+static void window_put(acme_out_t *out, acme_window_t window)
 {
-    json_t *json = NULL;
+    const char *unit = NULL;
 
     switch (window.unit) {
     case ACME_WINDOW_PERCENT:
-        json = json_pack("{s:i}", "percent", window.n);
+        unit = "percent";
         break;
     case ACME_WINDOW_DAYS:
-        json = json_pack("{s:i}", "days", window.n);
+        unit = "days";
         break;
     case ACME_WINDOW_UNSET:
     case ACME_WINDOW_DEFAULT:
-        json = json_null();
-        break;
+        acme_out_null(out, "renew_window");
+        return;
     }
-    return json;
+    acme_out_begin(out, "renew_window", '{');
+    acme_out_number(out, unit, window.n);
+    acme_out_end(out, '}');
 }
 
-static json_t *settings_new(const acme_domain_t *domain, apr_pool_t *p)
+static void settings_put(acme_out_t *out, const acme_domain_t *domain,
+                         apr_pool_t *p)
 {
     static const char *const modes[] = { "auto", "always", "manual" };
 
-    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:s, s:o, s:s, s:b}",
-        "ca", strings_new(acme_domain_ca(domain), json_array(), p),
-        "ca_certificate_file",
-        acme_dump_string(acme_domain_ca_certificate_file(domain), p),
-        "agreement", acme_domain_agreement(domain),
-        "contact", strings_new(acme_domain_contact(domain, p), json_array(),
-                               p),
-        "challenges", strings_new(acme_domain_challenges(domain),
-                                  json_array(), p),
-        "private_keys", strings_new(acme_domain_keys(domain), json_array(),
-                                    p),
-        "renew_mode", modes[acme_domain_renew_mode(domain)],
-        "renew_window", window_new(acme_domain_renew_window(domain)),
-        "require_https", require_words[acme_domain_require_https(domain)],
-        "must_staple", acme_domain_must_staple(domain));
+    acme_out_begin(out, "settings", '{');
+    texts_put(out, "ca", acme_domain_ca(domain));
+    acme_out_text(out, "ca_certificate_file",
+                  acme_domain_ca_certificate_file(domain));
+    acme_out_flag(out, "agreement", acme_domain_agreement(domain));
+    texts_put(out, "contact", acme_domain_contact(domain, p));
+    texts_put(out, "challenges", acme_domain_challenges(domain));
+    texts_put(out, "private_keys", acme_domain_keys(domain));
+    acme_out_text(out, "renew_mode", modes[acme_domain_renew_mode(domain)]);
+    window_put(out, acme_domain_renew_window(domain));
+    acme_out_text(out, "require_https",
+                  require_words[acme_domain_require_https(domain)]);
+    acme_out_flag(out, "must_staple", acme_domain_must_staple(domain));
+    acme_out_end(out, '}');
 }
 
 /* The places of a domain's virtual hosts in the document; the main server
  * has none. */
-static json_t *places_new(const acme_domain_t *domain, apr_hash_t *places)
+static void places_put(const dump_t *dump, const acme_domain_t *domain)
 {
-    json_t *list = json_array();
     int i;
 
+    acme_out_begin(dump->out, "virtual_hosts", '[');
     for (i = 0; i < domain->servers->nelts; i++) {
-        const int *place = apr_hash_get(places,
+        const int *place = apr_hash_get(dump->places,
             &APR_ARRAY_IDX(domain->servers, i, server_rec *),
             sizeof(server_rec *));
 
         if (place) {
-            json_array_append_new(list, json_integer(*place));
+            acme_out_number(dump->out, NULL, *place);
         }
     }
-    return list;
+    acme_out_end(dump->out, ']');
 }
 
-static json_t *domain_new(const acme_domain_t *domain, apr_hash_t *places,
-                          apr_pool_t *p)
+static void domain_put(const dump_t *dump, const acme_domain_t *domain)
 {
-    return json_pack("{s:s, s:o, s:o, s:i, s:o, s:o}",
-        "name", domain->name,
-        "names", strings_new(domain->names, json_array(), p),
-        "file", acme_dump_string(domain->file, p),
-        "line", domain->line,
-        "settings", settings_new(domain, p),
-        "virtual_hosts", places_new(domain, places));
+    acme_out_t *out = dump->out;
+
+    acme_out_begin(out, NULL, '{');
+    acme_out_text(out, "name", domain->name);
+    texts_put(out, "names", domain->names);
+    acme_out_text(out, "file", domain->file);
+    acme_out_number(out, "line", domain->line);
+    settings_put(out, domain, dump->p);
+    places_put(dump, domain);
+    acme_out_end(out, '}');
 }
 
 /* ---------------------------------------------------------------- document */
 
-/* The whole document; NULL when memory runs out. A NULL that json_pack or
- * json_array_append_new is given makes the whole NULL or is left out, and
- * httpd itself ends when a pool cannot grow. */
-static json_t *document_new(server_rec *s, apr_pool_t *p)
+static void hosts_put(dump_t *dump)
 {
-    const acme_state_t *state = acme_state_get();
-    apr_array_header_t *hosts = acme_server_hosts(s, p);
-    apr_hash_t *places = apr_hash_make(p);
-    json_t *host_list = json_array(), *domain_list = json_array();
-    acme_dump_tree_t tree;
-    int i, *place;
+    int i;
 
-    acme_dump_tree_read(&tree, hosts, p);
-    for (i = 0; i < hosts->nelts; i++) {
-        place = apr_pmemdup(p, &i, sizeof(i));
-        apr_hash_set(places, &APR_ARRAY_IDX(hosts, i, server_rec *),
-                     sizeof(server_rec *), place);
-        json_array_append_new(host_list,
-            host_new(APR_ARRAY_IDX(hosts, i, server_rec *), tree.hosts[i],
-                     p));
+    acme_out_begin(dump->out, "virtual_hosts", '[');
+    for (i = 0; i < dump->hosts->nelts; i++) {
+        apr_hash_set(dump->places,
+                     &APR_ARRAY_IDX(dump->hosts, i, server_rec *),
+                     sizeof(server_rec *),
+                     apr_pmemdup(dump->p, &i, sizeof(i)));
+        host_put(dump, APR_ARRAY_IDX(dump->hosts, i, server_rec *),
+                 dump->tree.nodes[i]);
     }
-    for (i = 0; i < state->domains->nelts; i++) {
-        json_array_append_new(domain_list,
-            domain_new(APR_ARRAY_IDX(state->domains, i, acme_domain_t *),
-                       places, p));
+    acme_out_end(dump->out, ']');
+}
+
+static void domains_put(const dump_t *dump)
+{
+    const apr_array_header_t *domains = acme_state_get()->domains;
+    int i;
+
+    acme_out_begin(dump->out, "domains", '[');
+    for (i = 0; i < domains->nelts; i++) {
+        domain_put(dump, APR_ARRAY_IDX(domains, i, const acme_domain_t *));
     }
-    return json_pack("{s:s, s:o, s:o, s:o, s:o}",
-        "schema", DUMP_SCHEMA,
-        "server", server_new(s, &tree, p),
-        "modules", modules_new(),
-        "virtual_hosts", host_list,
-        "domains", domain_list);
+    acme_out_end(dump->out, ']');
+}
+
+static void document_put(dump_t *dump, server_rec *s)
+{
+    acme_out_begin(dump->out, NULL, '{');
+    acme_out_text(dump->out, "schema", DUMP_SCHEMA);
+    server_put(dump, s);
+    modules_put(dump->out);
+    hosts_put(dump);
+    domains_put(dump);
+    acme_out_end(dump->out, '}');
 }
 
 void acme_dump(apr_pool_t *pconf, server_rec *s)
 {
-    json_t *document = document_new(s, pconf);
+    acme_out_t *out = apr_pcalloc(pconf, sizeof(*out));
+    dump_t dump;
+    int failed;
 
-    if (!document || json_dumpf(document, stdout, JSON_INDENT(2)) != 0
-        || putchar('\n') == EOF || fflush(stdout) != 0) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, APR_FROM_OS_ERROR(errno), s,
+    out->file = stdout;
+    out->odd = odd_log;
+    dump.out = out;
+    dump.p = pconf;
+    dump.hosts = acme_server_hosts(s, pconf);
+    dump.places = apr_hash_make(pconf);
+    acme_dump_tree_read(&dump.tree, dump.hosts, pconf);
+    document_put(&dump, s);
+    failed = acme_out_finish(out);
+    if (failed) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, APR_FROM_OS_ERROR(failed), s,
                      "ACME0021: DUMP_ACME cannot be written to standard "
                      "output: free memory or space and ask again");
         /* Half a document must not look like success, and this hook has
          * no other way to fail. */
         exit(EXIT_FAILURE);
     }
-    json_decref(document);
 }

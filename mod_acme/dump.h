@@ -6,28 +6,38 @@
 
 #include "mod_acme.h"
 
-#include <jansson.h>
+#include <util_cfgtree.h>
 
-/** A new JSON string; null for NULL. What is not UTF-8 is replaced and
- *  reported. Source: RFC 8259 8.1. */
-json_t *acme_dump_string(const char *text, apr_pool_t *p);
+#include "dump_out.h"
 
-/** What the tree of directives says; each json_t is a new reference. */
+/** What the tree of directives says. */
 typedef struct acme_dump_tree_t {
-    json_t *directives;      /**< of the main server */
-    json_t *listen;          /**< every Listen */
     int named;               /**< 1: the main server has a ServerName */
     int stapling_cache;      /**< 1: there is an SSLStaplingCache */
-    json_t **hosts;          /**< directives of each host, in order */
+    const ap_directive_t **nodes;  /**< <VirtualHost of each host, in order;
+                                  NULL: it is not in the tree */
 } acme_dump_tree_t;
 
 /**
- * Read the tree of directives that httpd has made of its configuration.
+ * Look through the tree of directives that httpd has made of its
+ * configuration.
  * Source: ours.
  *
  * @param hosts  of server_rec *: as acme_server_hosts returns them
  */
 void acme_dump_tree_read(acme_dump_tree_t *tree,
                          const apr_array_header_t *hosts, apr_pool_t *p);
+
+/** "directives" of the host of a node.
+ *  @param node  nullable: those of the main server */
+void acme_dump_directives(acme_out_t *out, const ap_directive_t *node,
+                          apr_pool_t *p);
+
+/** "listen": every Listen. */
+void acme_dump_listen(acme_out_t *out);
+
+/** "file" and "line"; null where no file holds it, as in a macro.
+ *  @param file  nullable: httpd's text for where it is */
+void acme_dump_place(acme_out_t *out, const char *file, int line);
 
 #endif

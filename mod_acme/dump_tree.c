@@ -15,8 +15,6 @@
  */
 #include "dump.h"
 
-#include <util_cfgtree.h>
-
 #include <apr_strings.h>
 
 /* Sections within sections; httpd sets no limit, files do. */
@@ -47,7 +45,7 @@ static const char *const listed[] = {
 
 /* The way to a directive. */
 typedef struct walk_t {
-    json_t *list;                /* where it goes */
+    acme_out_t *out;
     const char *within[DEPTH_MAX];
     int depth;
     apr_pool_t *p;
@@ -75,20 +73,6 @@ static int is_listed(const ap_directive_t *node)
     return 0;
 }
 
-/* What node says and where; null where no file holds it, as in a macro. */
-static void text_set(json_t *object, const ap_directive_t *node,
-                     apr_pool_t *p)
-{
-    int is_file = node->filename && *node->filename == '/';
-
-    json_object_set_new(object, "args",
-                        acme_dump_string(node->args ? node->args : "", p));
-    json_object_set_new(object, "file",
-                        acme_dump_string(is_file ? node->filename : NULL, p));
-    json_object_set_new(object, "line", is_file
-                        ? json_integer(node->line_num) : json_null());
-}
-
 /* A section without its brackets: "Location /x". */
 static const char *section_text(const ap_directive_t *node, apr_pool_t *p)
 {
@@ -100,30 +84,52 @@ static const char *section_text(const ap_directive_t *node, apr_pool_t *p)
                        apr_pstrmemdup(p, args, len), NULL);
 }
 
-static void directive_add(walk_t *walk, const ap_directive_t *node)
+void acme_dump_place(acme_out_t *out, const char *file, int line)
 {
-    json_t *object = json_object(), *within = json_array();
+    if (file && *file == '/') {
+        acme_out_text(out, "file", file);
+        acme_out_number(out, "line", line);
+    }
+    else {
+        acme_out_null(out, "file");
+        acme_out_null(out, "line");
+    }
+}
+
+/* What node says and where. Who edits it needs no other encoding. */
+static void text_put(acme_out_t *out, const ap_directive_t *node)
+{
+    void (*odd)(const char *) = out->odd;
+
+    out->odd = NULL;
+    acme_out_text(out, "args", node->args ? node->args : "");
+    acme_dump_place(out, node->filename, node->line_num);
+    out->odd = odd;
+}
+
+static void directive_put(walk_t *walk, const ap_directive_t *node)
+{
     int i;
 
+    acme_out_begin(walk->out, NULL, '{');
+    acme_out_text(walk->out, "name", node->directive);
+    text_put(walk->out, node);
+    acme_out_begin(walk->out, "within", '[');
     for (i = 0; i < walk->depth; i++) {
-        json_array_append_new(within,
-                              acme_dump_string(walk->within[i], walk->p));
+        acme_out_text(walk->out, NULL, walk->within[i]);
     }
-    json_object_set_new(object, "name",
-                        acme_dump_string(node->directive, walk->p));
-    text_set(object, node, walk->p);
-    json_object_set_new(object, "within", within);
-    json_array_append_new(walk->list, object);
+    acme_out_end(walk->out, ']');
+    acme_out_end(walk->out, '}');
 }
 
 static void walk_children(walk_t *walk, const ap_directive_t *section);
 
-/* List node if it is of interest, or what is of it within. */
+/* Tell of node if it is of interest, or of what is so within. */
 static void walk_node(walk_t *walk, const ap_directive_t *node)
 {
     if (!is_section(node)) {
         if (is_listed(node)) {
-            directive_add(walk, node);
+            directive_put(walk, node);
         }
     }
     else if (node->first_child && walk->depth < DEPTH_MAX) {
@@ -140,6 +146,52 @@ static void walk_children(walk_t *walk, const ap_directive_t *section)
     for (node = section->first_child; node; node = node->next) {
         walk_node(walk, node);
     }
+}
+
+static int is_host(const ap_directive_t *node)
+{
+    return strcasecmp(node->directive, "<VirtualHost") == 0;
+}
+
+static void walk_main(walk_t *walk)
+{
+    const ap_directive_t *node;
+
+    for (node = ap_conftree; node; node = node->next) {
+        if (!is_host(node)) {
+            walk_node(walk, node);
+        }
+    }
+}
+
+void acme_dump_directives(acme_out_t *out, const ap_directive_t *node,
+                          apr_pool_t *p)
+{
+    walk_t walk = { out, { NULL }, 0, p };
+
+    acme_out_begin(out, "directives", '[');
+    if (node) {
+        walk_children(&walk, node);
+    }
+    else {
+        walk_main(&walk);
+    }
+    acme_out_end(out, ']');
+}
+
+void acme_dump_listen(acme_out_t *out)
+{
+    const ap_directive_t *node;
+
+    acme_out_begin(out, "listen", '[');
+    for (node = ap_conftree; node; node = node->next) {
+        if (strcasecmp(node->directive, "Listen") == 0) {
+            acme_out_begin(out, NULL, '{');
+            text_put(out, node);
+            acme_out_end(out, '}');
+        }
+    }
+    acme_out_end(out, ']');
 }
 
 /* The host that node defines, from *pnext on; -1 if there is none. Both
@@ -162,50 +214,27 @@ static int host_of(const ap_directive_t *node,
     return -1;
 }
 
-static void main_note(acme_dump_tree_t *tree, const ap_directive_t *node,
-                      apr_pool_t *p)
-{
-    json_t *object;
-
-    if (strcasecmp(node->directive, "Listen") == 0) {
-        object = json_object();
-        text_set(object, node, p);
-        json_array_append_new(tree->listen, object);
-    }
-    else if (strcasecmp(node->directive, "ServerName") == 0) {
-        tree->named = 1;
-    }
-    else if (strcasecmp(node->directive, "SSLStaplingCache") == 0) {
-        tree->stapling_cache = 1;
-    }
-}
-
 void acme_dump_tree_read(acme_dump_tree_t *tree,
                          const apr_array_header_t *hosts, apr_pool_t *p)
 {
     const ap_directive_t *node;
-    walk_t walk = { NULL, { NULL }, 0, p };
     int i, next = 0;
 
-    tree->directives = json_array();
-    tree->listen = json_array();
     tree->named = tree->stapling_cache = 0;
-    tree->hosts = apr_palloc(p, (hosts->nelts + 1) * sizeof(json_t *));
-    for (i = 0; i < hosts->nelts; i++) {
-        tree->hosts[i] = json_array();
-    }
+    tree->nodes = apr_pcalloc(p, (apr_size_t)(hosts->nelts + 1)
+                                 * sizeof(*tree->nodes));
     for (node = ap_conftree; node; node = node->next) {
-        if (strcasecmp(node->directive, "<VirtualHost") == 0) {
+        if (is_host(node)) {
             i = host_of(node, hosts, &next);
             if (i >= 0) {
-                walk.list = tree->hosts[i];
-                walk_children(&walk, node);
+                tree->nodes[i] = node;
             }
         }
-        else {
-            walk.list = tree->directives;
-            walk_node(&walk, node);
-            main_note(tree, node, p);
+        else if (strcasecmp(node->directive, "ServerName") == 0) {
+            tree->named = 1;
+        }
+        else if (strcasecmp(node->directive, "SSLStaplingCache") == 0) {
+            tree->stapling_cache = 1;
         }
     }
 }

@@ -489,6 +489,15 @@ END
     ok !$json->{server}{stapling_cache}, 'no SSLStaplingCache';
 }
 
+# What a directive says may be in any encoding; nobody has to rename it.
+{
+    my ($json, $r) = document("Header set X-Caf\xe9 \"\xe9\xc3\xa4\"\n",
+                              modules => \@REDIRECTS, what => 'Latin-1');
+    is $json->{server}{main}{directives}[0]{args},
+        "set X-Caf\x{fffd} \"\x{fffd}\xe4\"", 'replaced';
+    unlike $r->{err}, qr/ACME0020/, 'and not complained of';
+}
+
 # Sections may lie deeper than anybody reads.
 {
     my $json = document(join('', map { "<IfDefine !D$_>\n<If \"true\">\n" }
