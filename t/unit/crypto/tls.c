@@ -126,6 +126,7 @@ static void serve_tls(int sock, server_t *server)
 
 static void serve_raw(int sock, const server_t *server)
 {
+    char rest[1000];
     int i;
 
     for (i = 0; i < server->raw_len; i++) {
@@ -138,6 +139,11 @@ static void serve_raw(int sock, const server_t *server)
     }
     while (server->stays) {
         pause();
+    }
+    /* What was not read would make the end a reset. */
+    shutdown(sock, SHUT_WR);
+    while (read(sock, rest, sizeof(rest)) > 0) {
+        continue;
     }
 }
 
