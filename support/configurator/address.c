@@ -8,9 +8,15 @@
  *     192.0.2.1:80      none, or there        192.0.2.1:443
  *     192.0.2.1:80      at *:443              *:443: at 192.0.2.1:443 it
  *                                             would hide them all
+ *
+ * The first host of an address is its default one, and the first with a
+ * name has it. So that both stay, a twin stands behind the default host and
+ * behind those with which it shares names; if one of these has a name by a
+ * pattern for which the twin is made, there is no place for it.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <apr_strings.h>
 
@@ -88,22 +94,91 @@ const char *address_text(const address_t *address, apr_pool_t *pool)
                         address->text, address->port);
 }
 
-/* Of two hosts, the default one of those that are later than index. */
-static void later_default(configurator_host_t *pdefault,
-                          const spot_t *spot, configurator_host_t index)
+static int has_word(const apr_array_header_t *words, const char *word)
 {
-    int first = APR_ARRAY_IDX(spot->hosts, 0, int);
+    int i;
 
-    if (first > index && first > *pdefault) {
-        *pdefault = first;
+    for (i = 0; i < words->nelts; i++) {
+        if (strcasecmp(APR_ARRAY_IDX(words, i, const char *), word) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* One of these exact names of a host that another has too, but for those of
+ * except; NULL. */
+static const char *shared_name(const host_t *host, const host_t *other,
+                               const apr_array_header_t *except)
+{
+    int i;
+
+    for (i = -1; i < host->aliases->nelts; i++) {
+        const char *name = i < 0 ? host->hostname
+                           : APR_ARRAY_IDX(host->aliases, i, const char *);
+
+        if (name && !strpbrk(name, "*?") && !(except && has_word(except, name))
+            && host_has_name(other, name, 1)) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+/* A name of the certificate that another host has. */
+static const char *claimed_name(const host_t *other,
+                                const apr_array_header_t *names,
+                                apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, const char *);
+
+        if (host_has_name(other, name_lower(name, pool), 1)) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+/* Look at the hosts of one spot. */
+static void stand_look(address_stand_t *stand, const configurator_t *c,
+                       const spot_t *spot, const host_t *host,
+                       const apr_array_header_t *names, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < spot->hosts->nelts; i++) {
+        int index = APR_ARRAY_IDX(spot->hosts, i, int);
+        const host_t *other = host_at(c, index);
+        const char *shared;
+
+        if (index <= stand->behind || other == host) {
+            continue;
+        }
+        shared = shared_name(other, host, names);
+        if (!shared) {
+            shared = shared_name(host, other, names);
+        }
+        if (i > 0 && !shared) {
+            continue;
+        }
+        if (claimed_name(other, names, pool)) {
+            stand->conflict = index;
+            stand->name = shared ? shared : claimed_name(other, names, pool);
+        }
+        stand->behind = index;
     }
 }
 
-configurator_host_t address_stand(const configurator_t *c,
-                                  const apr_array_header_t *addresses,
-                                  configurator_host_t index)
+address_stand_t address_stand(const configurator_t *c,
+                              const apr_array_header_t *addresses,
+                              const host_t *host,
+                              const apr_array_header_t *names,
+                              apr_pool_t *pool)
 {
-    configurator_host_t stand = index;
+    address_stand_t stand = { host->index, CONFIGURATOR_NONE, NULL };
     int i;
 
     for (i = 0; i < addresses->nelts; i++) {
@@ -111,7 +186,7 @@ configurator_host_t address_stand(const configurator_t *c,
         const spot_t *spot = match_exact(c, a->address, a->port);
 
         if (spot) {
-            later_default(&stand, spot, index);
+            stand_look(&stand, c, spot, host, names, pool);
         }
     }
     return stand;

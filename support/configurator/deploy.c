@@ -94,7 +94,7 @@ static apr_array_header_t *tls_hosts(apr_array_header_t **pleft,
     return hosts;
 }
 
-/* The names of left that http serves at host, and no other host does. */
+/* The certificate in each host; the first gets the names that none has. */
 static apr_status_t hosts_plan(configurator_plan_t *plan, int *pchanged,
                                const apr_array_header_t *hosts,
                                const apr_array_header_t *left,
@@ -112,6 +112,28 @@ static apr_status_t hosts_plan(configurator_plan_t *plan, int *pchanged,
                       i == 0 ? left : none, deploy, err);
     }
     return rv;
+}
+
+/* A host that speaks http on the ports of both cannot speak TLS. */
+static apr_status_t both_ports_check(configurator_plan_t *plan,
+                                     const apr_array_header_t *hosts,
+                                     acme_err_t *err)
+{
+    int i;
+
+    for (i = 0; i < hosts->nelts; i++) {
+        const host_t *host = host_at(plan->c, APR_ARRAY_IDX(hosts, i, int));
+
+        if (!host->ssl && plan->c->http
+            && host_has_port(host, plan->c->http)) {
+            return plan_refuse(plan, NULL, err, "the virtual host at %s has "
+                               "the ports of http and of https and cannot "
+                               "speak both: take port %d out of its header",
+                               host_place(host, plan->pool),
+                               plan->c->https);
+        }
+    }
+    return APR_SUCCESS;
 }
 
 /* What this plan makes for the host already. */
@@ -137,11 +159,16 @@ static apr_status_t deploy_plan(configurator_plan_t *plan, int *pchanged,
 {
     const host_t *host = host_at(plan->c, deploy->host);
     apr_array_header_t *hosts, *left;
+    apr_status_t rv;
 
     if (plan_new_find(plan, deploy->host)) {
         return again(plan, pchanged, deploy, err);
     }
     hosts = tls_hosts(&left, plan, host, deploy);
+    rv = both_ports_check(plan, hosts, err);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     if (hosts->nelts) {
         return hosts_plan(plan, pchanged, hosts, left, deploy, err);
     }

@@ -248,6 +248,48 @@ static apr_status_t defaults_check(const compare_t *cmp)
 
 /* ----------------------------------------------------------------- names */
 
+/* Who answered for a name by TLS does so still. */
+static apr_status_t answer_kept(const compare_t *cmp, const host_t *host,
+                                const char *name)
+{
+    int port = cmp->before->https;
+    configurator_host_t before = match_tls(cmp->before, host, name, port);
+    configurator_host_t after;
+
+    if (before == CONFIGURATOR_NONE || !host_at(cmp->before, before)->ssl) {
+        return APR_SUCCESS;
+    }
+    after = match_tls(cmp->after, host, name, port);
+    return after == cmp->places[before] ? APR_SUCCESS
+        : differs(cmp, "%s would no longer be answered by %s, but by %s",
+                  name, host_place(host_at(cmp->before, before), cmp->pool),
+                  after == CONFIGURATOR_NONE ? "the default host"
+                  : host_place(host_at(cmp->after, after), cmp->pool));
+}
+
+static apr_status_t answers_kept(const compare_t *cmp)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int i, j;
+
+    for (i = 0; i < cmp->before->hosts->nelts && cmp->before->https; i++) {
+        const host_t *host = host_at(cmp->before, i);
+
+        if (!host->ssl) {
+            continue;
+        }
+        for (j = -1; j < host->aliases->nelts && rv == APR_SUCCESS; j++) {
+            const char *name = j < 0 ? host->hostname
+                : APR_ARRAY_IDX(host->aliases, j, const char *);
+
+            if (name && !strpbrk(name, "*?")) {
+                rv = answer_kept(cmp, host, name);
+            }
+        }
+    }
+    return rv;
+}
+
 /* Are the names of a certificate answered by TLS where the http host is? */
 static apr_status_t answers_check(const compare_t *cmp,
                                   const plan_new_t *twin)
@@ -321,6 +363,9 @@ static apr_status_t names_check(const compare_t *cmp)
     apr_status_t rv = domains_kept(cmp);
     int i;
 
+    if (rv == APR_SUCCESS) {
+        rv = answers_kept(cmp);
+    }
     for (i = 0; i < plan->domains->nelts && rv == APR_SUCCESS; i++) {
         rv = domain_check(cmp, APR_ARRAY_IDX(plan->domains, i,
                                              apr_array_header_t *));

@@ -353,13 +353,24 @@ apr_status_t plan_refuse(configurator_plan_t *plan, const char *paste,
 
 /* --------------------------------------------------------------- deploy */
 
-/* Where a TLS host stands among others, of which it takes nothing:
- * address_stand is the host behind which it has to stand, if not index, so
- * that the default hosts stay what they are; address_hides is a TLS host
- * that would lose its connections, or CONFIGURATOR_NONE. */
-configurator_host_t address_stand(const configurator_t *c,
-                                  const apr_array_header_t *addresses,
-                                  configurator_host_t index);
+/* Where a twin stands among the hosts of its addresses. */
+typedef struct address_stand_t {
+    configurator_host_t behind;     /* its original, or a later one */
+    configurator_host_t conflict;   /* one that it must stand both before and
+                                       behind; CONFIGURATOR_NONE */
+    const char *name;               /* because of this name */
+} address_stand_t;
+
+/* The place of host's twin for the names of its certificate, where nobody
+ * else loses anything. */
+address_stand_t address_stand(const configurator_t *c,
+                              const apr_array_header_t *addresses,
+                              const host_t *host,
+                              const apr_array_header_t *names,
+                              apr_pool_t *pool);
+
+/* A TLS host that would lose its connections to one at these addresses;
+ * CONFIGURATOR_NONE. */
 configurator_host_t address_hides(const configurator_t *c,
                                   const apr_array_header_t *addresses);
 

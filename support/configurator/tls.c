@@ -121,8 +121,8 @@ static apr_status_t work_find(work_t *work, int *pchanged,
 
         return base_err_set(err, APR_EEXIST, BASE_EXIT_FAILED,
                             "the virtual host at %s serves %s with a "
-                            "certificate of its own%s%s: --replace puts the "
-                            "new one in its place",
+                            "certificate of its own%s%s: acmectl issue, then "
+                            "acmectl install put another in its place",
                             host_place(tls, plan->pool),
                             APR_ARRAY_IDX(deploy->names, 0, const char *),
                             i < 0 ? "" : ", ",

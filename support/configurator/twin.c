@@ -564,28 +564,40 @@ static apr_status_t twin_check(configurator_plan_t *plan, const host_t *host,
 }
 
 /* Where the twin stands: behind its original, or behind the host that would
- * no longer be the default one. */
-static apr_status_t twin_stand(plan_new_t *stand, configurator_plan_t *plan,
+ * no longer be the default one or lose names. */
+static apr_status_t twin_stand(plan_new_t *twin, configurator_plan_t *plan,
                                const plan_host_t *source,
+                               const configurator_deploy_t *deploy,
                                const apr_array_header_t *addresses,
                                acme_err_t *err)
 {
-    int index = source->host->index;
+    const host_t *host = source->host;
+    const char *place = host_place(host, plan->pool);
+    address_stand_t stand = address_stand(plan->c, addresses, host,
+                                          deploy->names, plan->pool);
     apr_status_t rv = APR_SUCCESS;
 
-    stand->behind = address_stand(plan->c, addresses, index);
-    stand->file = source->file;
-    stand->open = source->open;
-    if (stand->behind != index) {
-        rv = plan_section(&stand->file, &stand->open, plan,
-                          host_at(plan->c, stand->behind), err);
-        base_err_wrap(err, "the TLS twin of %s must stand behind the default "
-                      "host of its address",
-                      host_place(source->host, plan->pool));
+    twin->behind = stand.behind;
+    twin->file = source->file;
+    twin->open = source->open;
+    if (stand.conflict != CONFIGURATOR_NONE) {
+        return plan_refuse(plan, NULL, err, "the TLS twin of %s would take "
+                           "%s from the virtual host at %s", place,
+                           stand.name,
+                           host_place(host_at(plan->c, stand.conflict),
+                                      plan->pool));
+    }
+    if (stand.behind != host->index) {
+        rv = plan_section(&twin->file, &twin->open, plan,
+                          host_at(plan->c, stand.behind), err);
+        base_err_wrap(err, "the TLS twin of %s must stand behind %s, which "
+                      "is the default host or has names of it", place,
+                      host_place(host_at(plan->c, stand.behind),
+                                 plan->pool));
     }
     if (rv == APR_SUCCESS
-        && !is_within_ssl(stand->file->text, stand->open, plan->pool)) {
-        stand->wrap = "ssl_module";
+        && !is_within_ssl(twin->file->text, twin->open, plan->pool)) {
+        twin->wrap = "ssl_module";
     }
     return rv;
 }
@@ -600,8 +612,8 @@ static void twin_tell(configurator_plan_t *plan, const plan_new_t *twin)
                   host_place(of, plan->pool), names);
     }
     else {
-        plan_step(plan, "%s: its TLS twin is put behind %s, which is the "
-                  "default host and stays it, for %s.",
+        plan_step(plan, "%s: its TLS twin is put behind %s, which so stays "
+                  "the default host or keeps its names, for %s.",
                   host_place(of, plan->pool),
                   host_place(host_at(plan->c, twin->behind), plan->pool),
                   names);
@@ -622,7 +634,7 @@ apr_status_t twin_plan(configurator_plan_t *plan, int *pchanged,
         rv = twin_check(plan, host, deploy, addresses, err);
     }
     if (rv == APR_SUCCESS) {
-        rv = twin_stand(&stand, plan, source, addresses, err);
+        rv = twin_stand(&stand, plan, source, deploy, addresses, err);
     }
     if (rv == APR_SUCCESS && !deploy->certificate) {
         rv = domain_plan(plan, &insert, pchanged, deploy->names, err);

@@ -113,6 +113,32 @@ START_TEST(lost)
 }
 END_TEST
 
+/* A name that another TLS host had. */
+START_TEST(answer_lost)
+{
+    int changed;
+
+    tree = NULL;
+    base_err_clear(&err);
+    site_main(SITE_LISTEN "Listen 443\n");
+    tree_put("sites/a.conf", TLS("*:443", "d.test")
+             HOST("*:80", "a.test\nServerAlias b.test")
+             TLS("*:443", "b.test"));
+    site_read();
+    unit_ok(site_deploy(1, "a.test", &changed));
+    ck_assert_int_eq(APR_ARRAY_IDX(site_plan->twins, 0,
+                                   plan_new_t *)->behind, 2);
+    APR_ARRAY_IDX(site_plan->twins, 0, plan_new_t *)->behind = 1;
+    tree_put("sites/a.conf", TLS("*:443", "d.test")
+             HOST("*:80", "a.test\nServerAlias b.test")
+             "<VirtualHost *:443>\nServerName a.test\n"
+             "ServerAlias b.test\nACMEDomain a.test\nSSLEngine on\n"
+             "</VirtualHost>\n" TLS("*:443", "b.test"));
+    unit_fails(configurator_expect(site_plan, site_dump(), &err, pool),
+               APR_EGENERAL, "b.test would no longer be answered by ");
+}
+END_TEST
+
 /* A planned listener that is not there. */
 START_TEST(not_listening)
 {
@@ -147,6 +173,7 @@ Suite *expect_suite(void)
     tcase_add_test(tc, twin_differs);
     tcase_add_test(tc, others_differ);
     tcase_add_test(tc, lost);
+    tcase_add_test(tc, answer_lost);
     tcase_add_test(tc, not_listening);
     tcase_add_test(tc, nothing);
     return suite;

@@ -206,7 +206,7 @@ START_TEST(default_host)
         "    ACMEDomain a.test\n    SSLEngine on\n</VirtualHost>\n"
         "</IfModule>\r\n\r\n<VirtualHost *:443>\r\n"
         "  ServerName b.test\r\n  SSLEngine on\r\n</VirtualHost>\r\n");
-    ck_assert(site_said(site_result.steps, "which is the default host"));
+    ck_assert(site_said(site_result.steps, "which so stays the default"));
 }
 END_TEST
 
@@ -224,7 +224,91 @@ START_TEST(default_macro)
              "Use tls b.test\n");
     site_read();
     unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL,
-               "must stand behind the default host");
+               "must stand behind macro 'tls'");
+}
+END_TEST
+
+/* Names that another TLS host has stay there: the twin stands behind it. */
+START_TEST(names_kept)
+{
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 80\nListen 443\n");
+    tree_put("sites/a.conf",
+             "<VirtualHost *:443>\nServerName d.test\nSSLEngine on\n"
+             "</VirtualHost>\n"
+             "<VirtualHost *:80>\nServerName a.test\n"
+             "ServerAlias b.test *.c.test\n</VirtualHost>\n"
+             "<VirtualHost *:443>\nServerName b.test\nSSLEngine on\n"
+             "</VirtualHost>\n"
+             "<VirtualHost *:443>\nServerName z.test\nSSLEngine on\n"
+             "</VirtualHost>\n"
+             "<VirtualHost *:443>\nServerName x.c.test\nSSLEngine on\n"
+             "</VirtualHost>\n");
+    site_read();
+    unit_ok(site_deploy(1, "a.test", &changed));
+    site_check("");
+    site_read();
+    ck_assert_str_eq(host_at(site, 4)->server_name, "x.c.test");
+    ck_assert_str_eq(host_at(site, 5)->server_name, "a.test");
+}
+END_TEST
+
+/* One that has its name by a pattern and another of its names cannot be
+ * both before and behind it. */
+START_TEST(names_conflict)
+{
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 80\nListen 443\n");
+    tree_put("sites/a.conf",
+             "<VirtualHost *:443>\nServerName d.org\nSSLEngine on\n"
+             "</VirtualHost>\n"
+             "<VirtualHost *:80>\nServerName a.test\nServerAlias b.test\n"
+             "</VirtualHost>\n"
+             "<VirtualHost *:443>\nServerName b.test\nServerAlias *.test\n"
+             "SSLEngine on\n</VirtualHost>\n");
+    site_read();
+    unit_fails(site_deploy(1, "a.test", &changed), APR_ENOTIMPL,
+               "would take b.test from the virtual host at");
+}
+END_TEST
+
+/* A host of both ports speaks http on both, or TLS on both. */
+START_TEST(both_ports)
+{
+    int changed;
+
+    tree = NULL;
+    site_main("Listen 80\nListen 443\n");
+    tree_put("sites/a.conf", "<VirtualHost *:80 *:443>\n"
+             "ServerName a.test\n</VirtualHost>\n");
+    site_read();
+    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL,
+               "cannot speak both: take port 443 out");
+}
+END_TEST
+
+/* The same name on IPv4 and on IPv6: two twins, one certificate. */
+START_TEST(two_addresses)
+{
+    int changed;
+
+    site_one("<VirtualHost 127.0.0.1:80>\nServerName a.test\n"
+             "</VirtualHost>\n"
+             "<VirtualHost [::1]:80>\nServerName a.test\n"
+             "</VirtualHost>\n");
+    unit_ok(site_deploy(0, "a.test", &changed));
+    unit_ok(site_deploy(1, "a.test", &changed));
+    ck_assert_int_eq(changed, 1);
+    ck_assert_int_eq(site_plan->listens->nelts, 2);
+    site_check("Listen 443\n");
+    site_read();
+    ck_assert_int_eq(site->hosts->nelts, 4);
+    ck_assert_int_eq(json_array_size(json_object_get(site_config,
+                                                     "domains")), 1);
 }
 END_TEST
 
@@ -646,6 +730,10 @@ Suite *twin_suite(void)
     tcase_add_test(tc, hides_host);
     tcase_add_test(tc, default_host);
     tcase_add_test(tc, default_macro);
+    tcase_add_test(tc, names_kept);
+    tcase_add_test(tc, names_conflict);
+    tcase_add_test(tc, both_ports);
+    tcase_add_test(tc, two_addresses);
     tcase_add_test(tc, several);
     tcase_add_test(tc, again);
     tcase_add_test(tc, server_name);
