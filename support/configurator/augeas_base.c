@@ -150,6 +150,10 @@ static int describe(augeas_node_t *node, augeas_base_t *base)
 {
     unsigned label, label_end, value, value_end, start, end;
 
+    /* A section of that name is missed, and refused therefore. */
+    if (strcmp(node->label, "arg") == 0) {
+        return 0;
+    }
     if (aug_span(base->augeas, node->path, NULL, &label, &label_end, &value,
                  &value_end, &start, &end) != 0) {
         return 0;
@@ -371,18 +375,26 @@ apr_status_t augeas_base_set_args(augeas_base_t *base, const char *mark,
     return rc == 0 ? APR_SUCCESS : failed(base, "set arguments", err);
 }
 
-apr_status_t augeas_base_wrap(augeas_base_t *base, const char *path,
-                              const char *label, const char *arg,
-                              acme_err_t *err, apr_pool_t *scratch_pool)
+apr_status_t augeas_base_wrap(augeas_base_t *base, const char *label,
+                              const char *arg, acme_err_t *err,
+                              apr_pool_t *scratch_pool)
 {
     const char *outer = apr_pstrcat(scratch_pool, "/w/", label, NULL);
-    const char *inner = apr_pstrcat(scratch_pool, outer, "/",
-                                    path_label(path, scratch_pool), NULL);
     const char *args = apr_pstrcat(scratch_pool, outer, "/arg", NULL);
+    int rc = aug_set(base->augeas, args, arg);
 
-    if (aug_set(base->augeas, args, arg) != 0
-        || aug_mv(base->augeas, path, inner) != 0
-        || aug_mv(base->augeas, "/w", TREE) != 0) {
+    while (rc == 0 && aug_match(base->augeas, TREE "/*[1]", NULL) == 1) {
+        char **first = NULL;
+
+        aug_match(base->augeas, TREE "/*[1]", &first);
+        rc = aug_mv(base->augeas, first[0],
+                    apr_pstrcat(scratch_pool, outer, "/",
+                                path_label(first[0], scratch_pool),
+                                "[last()+1]", NULL));
+        free(first[0]);
+        free(first);
+    }
+    if (rc != 0 || aug_mv(base->augeas, "/w", TREE) != 0) {
         return failed(base, "wrap a section", err);
     }
     return APR_SUCCESS;

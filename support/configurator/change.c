@@ -262,18 +262,15 @@ static apr_status_t expected(const char **pdump, const block_t *block,
                              const char *wrap, const char *wrap_word,
                              acme_err_t *err, apr_pool_t *pool)
 {
-    apr_array_header_t *readings;
-    apr_status_t rv = reading_take(&readings, block->base, block->text,
-                                   block->open,
-                                   line_at(block->text, block->open)->mate,
-                                   err, pool);
+    apr_status_t rv = reading_again(block->base, block->text, block->open,
+                                    line_at(block->text, block->open)->mate,
+                                    err, pool);
 
     if (rv == APR_SUCCESS) {
         rv = change_tree(block, err, pool);
     }
     if (rv == APR_SUCCESS && wrap) {
-        rv = augeas_base_wrap(block->base, block->header.path, wrap,
-                              wrap_word, err, pool);
+        rv = augeas_base_wrap(block->base, wrap, wrap_word, err, pool);
     }
     if (rv == APR_SUCCESS) {
         rv = augeas_base_dump(pdump, block->base, err, pool);

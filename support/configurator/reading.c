@@ -151,42 +151,101 @@ static void describe(reading_t *reading, const text_t *text, int i,
     reading->args = node->args;
 }
 
-/** Compare both lists, line by line. */
-static apr_status_t agree(apr_array_header_t *readings, const text_t *text,
-                          int first, int last,
-                          const apr_array_header_t *nodes, acme_err_t *err)
+/** What is compared: lines from first to last, and nodes. */
+typedef struct agree_t {
+    const text_t *text;
+    int first;
+    int last;
+    const apr_array_header_t *nodes;   /**< of augeas_node_t * */
+    int n;                             /**< the next of them */
+    int *index;                        /**< of a line's reading */
+    apr_array_header_t *readings;
+} agree_t;
+
+/** The next node of the lens; NULL: none. */
+static const augeas_node_t *next_node(const agree_t *agree)
 {
-    int *index = apr_pcalloc(readings->pool,
-                             (apr_size_t)(last - first + 1) * sizeof(int));
-    int n = 0;
+    return agree->n < agree->nodes->nelts
+        ? APR_ARRAY_IDX(agree->nodes, agree->n, augeas_node_t *) : NULL;
+}
+
+/** Pass comments behind a tag: httpd does not look there. */
+static void skip_behind_tag(agree_t *agree, const scan_line_t *line)
+{
+    apr_size_t offset = line_at(agree->text, agree->first)->start;
+    const augeas_node_t *node = next_node(agree);
+
+    while (node && node->kind == SCAN_COMMENT
+           && offset + node->at >= line->start
+           && offset + node->at < line->end) {
+        agree->n++;
+        node = next_node(agree);
+    }
+}
+
+/** Add the reading of a line. @return 0 if the readers do not agree */
+static int take_line(agree_t *agree, int i)
+{
+    const scan_line_t *first = line_at(agree->text, agree->first);
+    const scan_line_t *line = line_at(agree->text, i);
+    const augeas_node_t *node = next_node(agree);
+    reading_t *reading;
+
+    if (!node || !is_same(agree->text, line, node, first->start)) {
+        return 0;
+    }
+    agree->index[i - agree->first] = agree->readings->nelts;
+    agree->n++;
+    reading = apr_array_push(agree->readings);
+    describe(reading, agree->text, i, node, line->parent < agree->first
+             ? -1 : agree->index[line->parent - agree->first],
+             agree->readings->pool);
+    reading->node.depth = line->depth - first->depth;
+    return 1;
+}
+
+/** Compare both lists, line by line. */
+static apr_status_t compare(agree_t *agree, acme_err_t *err)
+{
     int i;
 
-    for (i = first; i <= last; i++) {
-        const scan_line_t *line = line_at(text, i);
-        const augeas_node_t *node;
-        reading_t *reading;
+    for (i = agree->first; i <= agree->last; i++) {
+        const scan_line_t *line = line_at(agree->text, i);
 
-        if (!is_node(text, line)) {
-            continue;
+        if (is_node(agree->text, line) && !take_line(agree, i)) {
+            return refuse(agree->text, line, "Augeas reads this otherwise "
+                          "than httpd does, change the file by hand", err);
         }
-        node = n < nodes->nelts
-            ? APR_ARRAY_IDX(nodes, n, augeas_node_t *) : NULL;
-        if (!node || !is_same(text, line, node,
-                              line_at(text, first)->start)) {
-            return refuse(text, line, "Augeas reads this otherwise than "
-                          "httpd does, change the file by hand", err);
+        if (line->kind == SCAN_OPEN || line->kind == SCAN_CLOSE) {
+            skip_behind_tag(agree, line);
         }
-        index[i - first] = n++;
-        reading = apr_array_push(readings);
-        describe(reading, text, i, node, line->parent < first
-                 ? -1 : index[line->parent - first], readings->pool);
-        reading->node.depth = line->depth - line_at(text, first)->depth;
     }
-    if (n < nodes->nelts) {
-        return refuse(text, line_at(text, last), "Augeas reads more up to "
-                      "here than httpd does, change the file by hand", err);
+    if (next_node(agree)) {
+        return refuse(agree->text, line_at(agree->text, agree->last),
+                      "Augeas reads more up to here than httpd does, change "
+                      "the file by hand", err);
     }
     return APR_SUCCESS;
+}
+
+apr_status_t reading_again(augeas_base_t *base, const text_t *text,
+                           int first, int last, acme_err_t *err,
+                           apr_pool_t *scratch_pool)
+{
+    const scan_line_t *from = line_at(text, first);
+    apr_status_t rv;
+    int at;
+
+    rv = augeas_base_parse(base, &at, text->data + from->start,
+                           line_at(text, last)->end - from->start, err,
+                           scratch_pool);
+    if (rv == APR_EINVAL) {
+        return refuse(text, culprit(base, text, first, last,
+                                    from->line + at - 1),
+                      "Augeas cannot read this line, change the file by "
+                      "hand", err);
+    }
+    return rv;
 }
 
 apr_status_t reading_take(apr_array_header_t **preadings,
@@ -194,31 +253,23 @@ apr_status_t reading_take(apr_array_header_t **preadings,
                           int last, acme_err_t *err,
                           apr_pool_t *result_pool)
 {
-    const scan_line_t *from = line_at(text, first);
-    const scan_line_t *to = line_at(text, last);
+    agree_t agree = { text, first, last, NULL, 0, NULL, NULL };
     apr_array_header_t *nodes;
     apr_status_t rv;
-    int at;
 
     if (last - first >= LINES_MAX) {
-        return refuse(text, from, "too many lines to be edited safely, "
-                      "change the file by hand", err);
+        return refuse(text, line_at(text, first), "too many lines to be "
+                      "edited safely, change the file by hand", err);
     }
-    rv = augeas_base_parse(base, &at, text->data + from->start,
-                           to->end - from->start, err, result_pool);
-    if (rv == APR_EINVAL) {
-        return refuse(text, culprit(base, text, first, last,
-                                    from->line + at - 1),
-                      "Augeas cannot read this line, change the file by "
-                      "hand", err);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = augeas_base_nodes(&nodes, base, err, result_pool);
-    }
-    if (rv != APR_SUCCESS) {
+    if ((rv = reading_again(base, text, first, last, err, result_pool))
+        || (rv = augeas_base_nodes(&nodes, base, err, result_pool))) {
         return rv;
     }
     *preadings = apr_array_make(result_pool, nodes->nelts + 1,
                                 sizeof(reading_t));
-    return agree(*preadings, text, first, last, nodes, err);
+    agree.nodes = nodes;
+    agree.index = apr_pcalloc(result_pool, sizeof(int)
+                              * (apr_size_t)(last - first + 1));
+    agree.readings = *preadings;
+    return compare(&agree, err);
 }

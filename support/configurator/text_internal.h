@@ -97,10 +97,10 @@ apr_status_t augeas_base_set_args(augeas_base_t *base, const char *mark,
                                   const apr_array_header_t *args,
                                   acme_err_t *err, apr_pool_t *scratch_pool);
 
-/** Put the one section of the tree into a section with one argument. */
-apr_status_t augeas_base_wrap(augeas_base_t *base, const char *path,
-                              const char *label, const char *arg,
-                              acme_err_t *err, apr_pool_t *scratch_pool);
+/** Put all of the tree into a section with one argument. */
+apr_status_t augeas_base_wrap(augeas_base_t *base, const char *label,
+                              const char *arg, acme_err_t *err,
+                              apr_pool_t *scratch_pool);
 
 /* -------------------------------------------------------------- reading */
 
@@ -123,6 +123,11 @@ apr_status_t reading_take(apr_array_header_t **preadings,
                           augeas_base_t *base, const text_t *text, int first,
                           int last, acme_err_t *err,
                           apr_pool_t *result_pool);
+
+/** Parse the lines again that both agreed on before. */
+apr_status_t reading_again(augeas_base_t *base, const text_t *text,
+                           int first, int last, acme_err_t *err,
+                           apr_pool_t *scratch_pool);
 
 /* ---------------------------------------------------------------- block */
 
