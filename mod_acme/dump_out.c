@@ -1,6 +1,8 @@
 /*
- * JSON text: two blanks for each level, as people read it, too. Strings are
- * copied in runs; what has to be escaped ends one.
+ * JSON text: a line for each value of the first two levels, so that people
+ * can read it, too, and no blanks within: they are half of the text where
+ * each has its own line, and a parser reads them all. Strings are copied in
+ * runs; what has to be escaped ends one.
  */
 #include "dump_out.h"
 
@@ -8,6 +10,8 @@
 #include <string.h>
 
 #include <apr_lib.h>
+
+#define LINES_DEPTH 2
 
 static const char replacement[] = "\xef\xbf\xbd";   /* U+FFFD */
 
@@ -40,12 +44,9 @@ static void bytes(acme_out_t *out, const char *data, apr_size_t len)
 
 static void line(acme_out_t *out)
 {
-    int i;
+    static const char lines[] = "\n    ";
 
-    bytes(out, "\n", 1);
-    for (i = 0; i < out->depth; i++) {
-        bytes(out, "  ", 2);
-    }
+    bytes(out, lines, 1 + 2 * (apr_size_t)out->depth);
 }
 
 /* --------------------------------------------------------------- strings */
@@ -145,12 +146,12 @@ static void item(acme_out_t *out, const char *key)
     if (out->filled) {
         bytes(out, ",", 1);
     }
-    if (out->depth) {
+    if (out->depth && out->depth <= LINES_DEPTH) {
         line(out);
     }
     if (key) {
         string(out, key);
-        bytes(out, ": ", 2);
+        bytes(out, ":", 1);
     }
     out->filled = 1;
 }
@@ -166,7 +167,7 @@ void acme_out_begin(acme_out_t *out, const char *key, char bracket)
 void acme_out_end(acme_out_t *out, char bracket)
 {
     out->depth--;
-    if (out->filled) {
+    if (out->filled && out->depth < LINES_DEPTH) {
         line(out);
     }
     bytes(out, &bracket, 1);
