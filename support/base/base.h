@@ -106,21 +106,26 @@ char *base_clean(char *dst, apr_size_t size, const char *src);
 typedef enum base_log_level_t {
     BASE_LOG_EMERG, BASE_LOG_ALERT, BASE_LOG_CRIT, BASE_LOG_ERROR,
     BASE_LOG_WARN, BASE_LOG_NOTICE, BASE_LOG_INFO, BASE_LOG_DEBUG,
-    BASE_LOG_TRACE1
+    BASE_LOG_TRACE1, BASE_LOG_TRACE2, BASE_LOG_TRACE3, BASE_LOG_TRACE4,
+    BASE_LOG_TRACE5, BASE_LOG_TRACE6, BASE_LOG_TRACE7, BASE_LOG_TRACE8
 } base_log_level_t;
 
 /**
  * Send the process's log to target from now on.
  * Source: ours (global option --log).
  *
- * @param target  "stderr", "syslog" or "file:PATH" (opened for append, 0600
- *                when it is made)
+ * @param target  "stderr", "syslog" (facility daemon) or "file:PATH" (for
+ *                append, no link, 0640 when it is made)
  * @param level   the least urgent level that is written
  * @param pool    when it is cleared the log goes to stderr again
  * @return APR_SUCCESS; APR_EINVAL for another target; the open's error
  */
 apr_status_t base_log_open(const char *target, base_log_level_t level,
                            acme_err_t *err, apr_pool_t *pool);
+
+/** Open a log that is a file again by its name: it may have been rotated.
+ *  @return the open's error; then the log is as before */
+apr_status_t base_log_reopen(acme_err_t *err);
 
 /**
  * Let standard error go where that of another process of the same user
@@ -137,7 +142,10 @@ apr_status_t base_log_level_parse(base_log_level_t *plevel, const char *name);
 /**
  * Write one line in httpd's error log format, cleaned by base_clean; never
  * fails and leaves errno alone. Goes to standard error, from warn on, until
- * base_log_open. Never pass it a key, a token or a password.
+ * base_log_open. Where the journal reads standard error the line begins with
+ * "<PRIORITY>" instead of the time. Never pass it a key, a token or a
+ * password.
+ * Source: sd-daemon(3); ours.
  */
 void base_log(base_log_level_t level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

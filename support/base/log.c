@@ -9,17 +9,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include <apr_cstr.h>
+#include <apr_strings.h>
 
 #include "base/base.h"
 
 #define TEXT_MAX 4096
 #define FILE_PREFIX "file:"
+#define PREFIX_MAX 64
 
 static const struct {
     const char *name;
@@ -27,15 +31,20 @@ static const struct {
 } levels[] = {
     { "emerg", LOG_EMERG }, { "alert", LOG_ALERT }, { "crit", LOG_CRIT },
     { "error", LOG_ERR }, { "warn", LOG_WARNING }, { "notice", LOG_NOTICE },
-    { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "trace1", LOG_DEBUG }
+    { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "trace1", LOG_DEBUG },
+    { "trace2", LOG_DEBUG }, { "trace3", LOG_DEBUG }, { "trace4", LOG_DEBUG },
+    { "trace5", LOG_DEBUG }, { "trace6", LOG_DEBUG }, { "trace7", LOG_DEBUG },
+    { "trace8", LOG_DEBUG }
 };
 
-/* fd is -1 for syslog; pool is the one that ends it, NULL at the start. */
+/* fd is -1 for syslog; path is NULL where it is no file; pool is the one
+ * that ends it, NULL at the start. */
 static struct {
     base_log_level_t level;
     int fd;
+    const char *path;
     apr_pool_t *pool;
-} the_log = { BASE_LOG_WARN, STDERR_FILENO, NULL };
+} the_log = { BASE_LOG_WARN, STDERR_FILENO, NULL, NULL };
 
 /* A pool cleanup: back to standard error. */
 static apr_status_t log_close(void *unused)
@@ -47,19 +56,43 @@ static apr_status_t log_close(void *unused)
         close(the_log.fd);
     }
     the_log.fd = STDERR_FILENO;
+    the_log.path = NULL;
     the_log.pool = NULL;
     return APR_SUCCESS;
+}
+
+#define OPEN_FLAGS (O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW)
+
+/** Open a log, or make it as httpd's are, whatever the mask; -1 and errno.
+ *  Whoever may write in its directory could point a link at any file. */
+static int open_or_make(const char *path)
+{
+    int fd = open(path, OPEN_FLAGS | O_CREAT | O_EXCL, 0640);
+
+    if (fd != -1) {
+        fchmod(fd, 0640);
+    }
+    else if (errno == EEXIST) {
+        fd = open(path, OPEN_FLAGS);
+    }
+    return fd;
 }
 
 static apr_status_t log_file_open(int *pfd, const char *path,
                                   acme_err_t *err)
 {
+    int tries = 3;
     int fd;
 
     do {
-        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
-                  0600);
-    } while (fd == -1 && errno == EINTR);
+        /* It may be moved away between the two looks. */
+        fd = open_or_make(path);
+    } while (fd == -1 && (errno == EINTR || errno == ENOENT) && tries-- > 0);
+    if (fd == -1 && errno == ELOOP) {
+        return base_err_set(err, ELOOP, BASE_EXIT_FAILED,
+                            "the log %s is a symbolic link; name the file it "
+                            "points at", path);
+    }
     if (fd == -1) {
         return base_err_path(err, errno, "open the log", path);
     }
@@ -95,10 +128,28 @@ apr_status_t base_log_open(const char *target, base_log_level_t level,
         openlog("acmectl", LOG_PID, LOG_DAEMON);
     }
     the_log.fd = fd;
+    the_log.path = fd == -1 || fd == STDERR_FILENO
+                   ? NULL : apr_pstrdup(pool, target + len);
     the_log.level = level;
     the_log.pool = pool;
     apr_pool_cleanup_register(pool, NULL, log_close, apr_pool_cleanup_null);
     return APR_SUCCESS;
+}
+
+apr_status_t base_log_reopen(acme_err_t *err)
+{
+    apr_status_t rv;
+    int fd;
+
+    if (!the_log.path) {
+        return APR_SUCCESS;
+    }
+    rv = log_file_open(&fd, the_log.path, err);
+    if (rv == APR_SUCCESS) {
+        close(the_log.fd);
+        the_log.fd = fd;
+    }
+    return rv;
 }
 
 apr_status_t base_log_follow(pid_t pid)
@@ -161,10 +212,41 @@ static void log_write(int fd, const char *line, apr_size_t len)
     }
 }
 
+/* Whether what goes to standard error is read by the journal, which knows
+ * the time itself. Source: systemd.exec(5), JOURNAL_STREAM. */
+static int is_journal(int fd)
+{
+    const char *stream = fd == STDERR_FILENO ? getenv("JOURNAL_STREAM")
+                                             : NULL;
+    char own[64];
+    struct stat st;
+
+    if (!stream || fstat(fd, &st) != 0) {
+        return 0;
+    }
+    snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev,
+             (uintmax_t)st.st_ino);
+    return strcmp(own, stream) == 0;
+}
+
+/* What a line begins with: the time, or what the journal wants there.
+ * Source: sd-daemon(3). */
+static void log_begin(char out[PREFIX_MAX], base_log_level_t level)
+{
+    char time[APR_CTIME_LEN + 8];
+
+    if (is_journal(the_log.fd)) {
+        snprintf(out, PREFIX_MAX, "<%d>", levels[level].priority);
+        return;
+    }
+    log_time(time);
+    snprintf(out, PREFIX_MAX, "[%s] ", time);
+}
+
 void base_log(base_log_level_t level, const char *fmt, ...)
 {
     char raw[TEXT_MAX], text[TEXT_MAX], line[TEXT_MAX + 128];
-    char time[APR_CTIME_LEN + 8];
+    char prefix[PREFIX_MAX];
     const char *name = levels[level].name;
     int saved = errno, len;
     va_list ap;
@@ -181,9 +263,9 @@ void base_log(base_log_level_t level, const char *fmt, ...)
                (long)getpid(), text);
     }
     else {
-        log_time(time);
-        len = snprintf(line, sizeof(line), "[%s] [acme:%s] [pid %ld] %s\n",
-                       time, name, (long)getpid(), text);
+        log_begin(prefix, level);
+        len = snprintf(line, sizeof(line), "%s[acme:%s] [pid %ld] %s\n",
+                       prefix, name, (long)getpid(), text);
         log_write(the_log.fd, line, (apr_size_t)len);
     }
     errno = saved;

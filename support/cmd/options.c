@@ -276,7 +276,7 @@ static apr_status_t parse_log_level(cmd_t *cmd, const char *value)
 {
     if (base_log_level_parse(&cmd->log_level, value) != APR_SUCCESS) {
         return usage(cmd, "--log-level", value,
-                     "use one of httpd's, emerg to trace1");
+                     "use one of httpd's, emerg to trace8");
     }
     return APR_SUCCESS;
 }
@@ -313,7 +313,7 @@ static void take_flag(cmd_t *cmd, int ch)
         cmd->display_options.quiet = 1;
         break;
     case 'v':
-        if (cmd->log_level < BASE_LOG_TRACE1) {
+        if (cmd->log_level < BASE_LOG_TRACE8) {
             cmd->log_level++;
         }
         break;

@@ -119,6 +119,8 @@ static void catch_signals(void)
     catch(SIGTERM, on_end);
     catch(SIGINT, on_end);
     catch(SIGHUP, on_hangup);
+    /* What makes httpd open its logs again. */
+    catch(SIGUSR1, on_hangup);
     catch(SIGALRM, SIG_DFL);
     catch(SIGCHLD, SIG_DFL);
     catch(SIGPIPE, SIG_IGN);
@@ -618,6 +620,8 @@ static apr_time_t look(serve_t *serve, apr_pool_t *pool)
 /** A restart: the configuration may be another one, and the log. */
 static void begin_again(serve_t *serve)
 {
+    acme_err_t err = { 0 };
+
     hung_up = 0;
     serve->told = serve->cmd->clock->wall(serve->cmd->clock);
     serve->stale = 1;
@@ -626,6 +630,10 @@ static void begin_again(serve_t *serve)
     if (serve->cmd->options.parent
         && strcmp(serve->cmd->log_target, "stderr") == 0) {
         base_log_follow(serve->cmd->options.parent);
+    }
+    if (base_log_reopen(&err) != APR_SUCCESS) {
+        base_log(BASE_LOG_WARN, "%s; the log goes where it went",
+                 err.message);
     }
 }
 

@@ -171,9 +171,15 @@ static const char **strings(const json_t *array)
 /** The keeper's log may be another file by now. */
 static void follow_log(const notifier_t *n)
 {
+    acme_err_t ignored = { 0 };
+
     if (n->options->follow
         && strcmp(n->options->log_target, "stderr") == 0) {
         base_log_follow(n->keeper);
+    }
+    else if (n->options->follow) {
+        /* The keeper tells of it, or will. */
+        base_log_reopen(&ignored);
     }
 }
 

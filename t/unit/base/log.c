@@ -66,7 +66,8 @@ END_TEST
 
 static const char *const names[] = {
     "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug",
-    "trace1"
+    "trace1", "trace2", "trace3", "trace4", "trace5", "trace6", "trace7",
+    "trace8"
 };
 
 /* Levels go by httpd's names, in its order. */
@@ -83,7 +84,7 @@ END_TEST
 START_TEST(level_names)
 {
     static const char *const bad[] = {
-        "", "warning", "err", "trace", "trace2", "trace9", "error ",
+        "", "warning", "err", "trace", "trace0", "trace9", "trace11", "error ",
         " error", "3", "inf", "infos"
     };
     base_log_level_t level = BASE_LOG_CRIT;
@@ -105,7 +106,7 @@ START_TEST(filters)
     int level, lines = 0;
     const char *s;
 
-    for (level = BASE_LOG_EMERG; level <= BASE_LOG_TRACE1; level++) {
+    for (level = BASE_LOG_EMERG; level <= BASE_LOG_TRACE8; level++) {
         base_log((base_log_level_t)level, "x");
     }
     for (s = content(path); (s = strchr(s, '\n')) != NULL; s++) {
@@ -144,24 +145,134 @@ START_TEST(overlong)
 }
 END_TEST
 
-/* The log is made for its owner alone and only ever appended to. */
+/* The log is made as httpd's are, whatever the mask, and only ever appended
+ * to. */
 START_TEST(appends)
 {
     const char *path = log_path();
     const char *target = apr_pstrcat(pool, "file:", path, NULL);
     struct stat st;
 
-    unit_ok(base_file_create(path, "old\n", 4, 0640, &err));
+    unit_ok(base_file_create(path, "old\n", 4, 0600, &err));
     unit_ok(base_log_open(target, BASE_LOG_INFO, &err, pool));
     base_log(BASE_LOG_INFO, "new");
     ck_assert(strncmp(content(path), "old\n", 4) == 0);
     check_line(content(path) + 4, "info", "new");
     ck_assert_int_eq(stat(path, &st), 0);
-    ck_assert_int_eq(st.st_mode & 0777, 0640);
+    ck_assert_int_eq(st.st_mode & 0777, 0600);
     unit_ok(base_file_remove(path, &err, pool));
+    umask(077);
     unit_ok(base_log_open(target, BASE_LOG_INFO, &err, pool));
     ck_assert_int_eq(stat(path, &st), 0);
-    ck_assert_int_eq(st.st_mode & 0777, 0600);
+    ck_assert_int_eq(st.st_mode & 0777, 0640);
+}
+END_TEST
+
+/* A link is not followed: it may point at anybody's file, or at none. */
+START_TEST(link_refused)
+{
+    const char *path = log_path();
+    const char *target = apr_pstrcat(pool, "file:", path, NULL);
+    const char *victim = apr_pstrcat(pool, unit_dir(), "/victim", NULL);
+
+    ck_assert_int_eq(symlink(victim, path), 0);
+    unit_fails(base_log_open(target, BASE_LOG_INFO, &err, pool), ELOOP,
+               "is a symbolic link; name the file it points at");
+    ck_assert_int_ne(access(victim, F_OK), 0);
+    unit_ok((base_err_clear(&err), base_file_create(victim, "", 0, 0600,
+                                                    &err)));
+    unit_fails(base_log_open(target, BASE_LOG_INFO, &err, pool), ELOOP,
+               path);
+}
+END_TEST
+
+/* A log that was moved away is made anew when it is opened again; until
+ * then, and where that fails, lines go where they went. */
+START_TEST(rotated)
+{
+    const char *path = open_file(BASE_LOG_INFO);
+    const char *old = apr_pstrcat(pool, path, ".1", NULL);
+
+    base_log(BASE_LOG_INFO, "before");
+    ck_assert_int_eq(rename(path, old), 0);
+    base_log(BASE_LOG_INFO, "between");
+    unit_ok(base_log_reopen(&err));
+    base_log(BASE_LOG_INFO, "after");
+    check_line(content(path), "info", "after");
+    check_line(strchr(content(old), '\n') + 1, "info", "between");
+    unit_ok(base_file_remove(path, &err, pool));
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    unit_fails(base_log_reopen(&err), EISDIR, "cannot open the log");
+    base_log(BASE_LOG_ERROR, "still");
+}
+END_TEST
+
+/* What is no file is not opened again. */
+START_TEST(not_rotated)
+{
+    const char *path = open_file(BASE_LOG_INFO);
+    int next;
+
+    unit_ok(base_log_open("stderr", BASE_LOG_INFO, &err, pool));
+    next = dup(STDERR_FILENO);
+    close(next);
+    ck_assert_int_eq(rename(path, apr_pstrcat(pool, path, ".1", NULL)), 0);
+    unit_ok(base_log_reopen(&err));
+    unit_ok(base_log_open("syslog", BASE_LOG_INFO, &err, pool));
+    unit_ok(base_log_reopen(&err));
+    ck_assert_int_ne(access(path, F_OK), 0);
+    /* Nor has it left a descriptor open. */
+    ck_assert_int_eq(dup(STDERR_FILENO), next);
+    close(next);
+}
+END_TEST
+
+/* Where the journal reads standard error a line begins with its priority;
+ * a log in a file, or another standard error, keeps the time. */
+START_TEST(journald)
+{
+    static const struct {
+        base_log_level_t level;
+        const char *begin;
+    } rows[] = {
+        { BASE_LOG_EMERG, "<0>[acme:emerg] [pid " },
+        { BASE_LOG_ERROR, "<3>[acme:error] [pid " },
+        { BASE_LOG_WARN, "<4>[acme:warn] [pid " },
+        { BASE_LOG_INFO, "<6>[acme:info] [pid " },
+        { BASE_LOG_TRACE8, "<7>[acme:trace8] [pid " }
+    };
+    const char *path = log_path();
+    int saved = dup(STDERR_FILENO);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND, 0600);
+    struct stat st;
+    const char *text;
+    size_t i;
+
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    setenv("JOURNAL_STREAM", apr_psprintf(pool, "%lu:%lu",
+        (unsigned long)st.st_dev, (unsigned long)st.st_ino), 1);
+    unit_ok(base_log_open("stderr", BASE_LOG_TRACE8, &err, pool));
+    ck_assert_int_ge(dup2(fd, STDERR_FILENO), 0);
+    for (i = 0; i < 5; i++) {
+        base_log(rows[i].level, "text\n<0>forged");
+    }
+    setenv("JOURNAL_STREAM", apr_psprintf(pool, "%lu:%lu",
+        (unsigned long)st.st_dev, (unsigned long)st.st_ino + 1), 1);
+    base_log(BASE_LOG_WARN, "elsewhere");
+    setenv("JOURNAL_STREAM", "nonsense", 1);
+    base_log(BASE_LOG_WARN, "elsewhere");
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(fd);
+    text = content(path);
+    for (i = 0; i < 5; i++) {
+        ck_assert_msg(strncmp(text, rows[i].begin, strlen(rows[i].begin))
+                      == 0, "%s", text);
+        text = strchr(text, '\n') + 1;
+    }
+    check_line(apr_pstrmemdup(pool, text, strcspn(text, "\n") + 1), "warn",
+               "elsewhere");
+    check_line(strchr(text, '\n') + 1, "warn", "elsewhere");
 }
 END_TEST
 
@@ -311,12 +422,16 @@ Suite *log_suite(void)
 
     tcase_add_checked_fixture(tc, fault_clear, fault_clear);
     tcase_add_test(tc, line);
-    tcase_add_loop_test(tc, levels, 0, 9);
+    tcase_add_loop_test(tc, levels, 0, BASE_LOG_TRACE8 + 1);
     tcase_add_test(tc, level_names);
-    tcase_add_loop_test(tc, filters, 0, 9);
+    tcase_add_loop_test(tc, filters, 0, BASE_LOG_TRACE8 + 1);
     tcase_add_test(tc, one_line);
     tcase_add_test(tc, overlong);
     tcase_add_test(tc, appends);
+    tcase_add_test(tc, link_refused);
+    tcase_add_test(tc, rotated);
+    tcase_add_test(tc, not_rotated);
+    tcase_add_test(tc, journald);
     tcase_add_test(tc, interrupted);
     tcase_add_test(tc, full);
     tcase_add_test(tc, standard_error);
