@@ -19,7 +19,8 @@
 /** A Listen directive. */
 typedef struct listen_t {
     const char *host;           /* as written, without port; "" for all */
-    const char *address;        /* IP address; NULL: it is a name's */
+    const char *address;        /* IP address; NULL: it is a name's, or one
+                                   of a link */
     int port;
     const char *file;           /* NULL: not known */
     int line;
@@ -28,8 +29,9 @@ typedef struct listen_t {
 /** The work of listen_put. */
 typedef struct listen_plan_t {
     server_plan_t *server;
-    apr_array_header_t *http;   /* listen_t: of plain http */
-    apr_array_header_t *there;  /* listen_t: of httpd as it is */
+    apr_array_header_t *all;    /* listen_t: directives as they are */
+    apr_array_header_t *http;   /* listen_t: of them those of plain http */
+    apr_array_header_t *there;  /* listen_t: listeners as they are */
     apr_array_header_t *waiting;    /* listen_t: that modules bring */
     apr_array_header_t *new;    /* listen_t: to be put behind file, line */
     int mapped;                 /* 1: :: takes IPv4 as well */
@@ -57,9 +59,9 @@ static int read_args(listen_t *listen, const char *args, apr_pool_t *pool)
     if (strcmp(listen->host, "*") == 0 || !*listen->host) {
         listen->address = "::";
     }
-    else if (*listen->host == '[') {
+    else if (*listen->host == '[' && !strchr(listen->host, '%')) {
         listen->address = apr_pstrmemdup(pool, listen->host + 1,
-                                         strcspn(listen->host + 1, "]%"));
+                                         strcspn(listen->host + 1, "]"));
     }
     else if (strspn(listen->host, "0123456789.") == strlen(listen->host)) {
         listen->address = listen->host;
@@ -72,50 +74,90 @@ static const char *member(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
+static int number(const json_t *object, const char *key)
+{
+    return (int)json_integer_value(json_object_get(object, key));
+}
+
+static void read_directives(listen_plan_t *work)
+{
+    const configurator_plan_t *plan = work->server->plan;
+    const json_t *list = json_object_get(server_of(plan->c), "listen");
+    const json_t *entry;
+    size_t i;
+
+    json_array_foreach(list, i, entry) {
+        listen_t one = { 0 };
+
+        if (read_args(&one, member(entry, "args"), plan->pool)) {
+            one.file = member(entry, "file");
+            one.line = number(entry, "line");
+            APR_ARRAY_PUSH(work->all, listen_t) = one;
+        }
+    }
+}
+
+/** How many of a list have that port, with that address where one is
+ *  given. */
+static int count(const apr_array_header_t *list, const char *address,
+                 int port)
+{
+    int i, found = 0;
+
+    for (i = 0; i < list->nelts; i++) {
+        const listen_t *one = &APR_ARRAY_IDX(list, i, listen_t);
+
+        found += one->port == port
+                 && (!address || strcmp(one->address, address) == 0);
+    }
+    return found;
+}
+
 /** Listeners of the dump; several may be of one directive. */
 static void read_listeners(listen_plan_t *work)
 {
     const configurator_t *c = work->server->plan->c;
     const json_t *list = json_object_get(server_of(c), "listeners");
     const json_t *entry;
-    int any4 = 0, any6 = 0;
     size_t i;
+    int j;
 
     json_array_foreach(list, i, entry) {
         listen_t *one = apr_array_push(work->there);
 
         one->address = member(entry, "address");
         one->host = one->address;
-        one->port = (int)json_integer_value(json_object_get(entry, "port"));
-        any4 |= strcmp(one->address, "0.0.0.0") == 0;
-        any6 |= strcmp(one->address, "::") == 0;
+        one->port = number(entry, "port");
     }
-    /* Where "Listen 80" makes two listeners one of them takes IPv4. */
-    work->mapped = !(any4 && any6);
+    work->mapped = 1;
+    for (j = 0; j < work->there->nelts; j++) {
+        int port = APR_ARRAY_IDX(work->there, j, listen_t).port;
+
+        /* One "Listen 80" made both: the one takes no IPv4. */
+        if (count(work->all, NULL, port) == 1
+            && count(work->there, "::", port)
+            && count(work->there, "0.0.0.0", port)) {
+            work->mapped = 0;
+        }
+    }
 }
 
-/** Listen directives of plain http; all of them where none has its port. */
+/** Those of plain http; all where none has its port. */
 static void read_http(listen_plan_t *work)
 {
-    const configurator_plan_t *plan = work->server->plan;
-    const json_t *list = json_object_get(server_of(plan->c), "listen");
-    int strict = plan->c->http > 0;
-    const json_t *entry;
-    size_t i;
+    int http = work->server->plan->c->http;
+    int i;
 
-    do {
-        json_array_foreach(list, i, entry) {
-            listen_t one = { 0 };
+    for (i = 0; i < work->all->nelts; i++) {
+        const listen_t *one = &APR_ARRAY_IDX(work->all, i, listen_t);
 
-            if (read_args(&one, member(entry, "args"), plan->pool)
-                && (!strict || one.port == plan->c->http)) {
-                one.file = member(entry, "file");
-                one.line = (int)json_integer_value(
-                    json_object_get(entry, "line"));
-                APR_ARRAY_PUSH(work->http, listen_t) = one;
-            }
+        if (one->port == http) {
+            APR_ARRAY_PUSH(work->http, listen_t) = *one;
         }
-    } while (work->http->nelts == 0 && strict--);
+    }
+    if (work->http->nelts == 0) {
+        apr_array_cat(work->http, work->all);
+    }
 }
 
 /** Listen lines that are live once the wanted modules are loaded. */
@@ -145,10 +187,12 @@ static listen_plan_t listen_plan_new(server_plan_t *server)
     listen_plan_t work = { 0 };
 
     work.server = server;
+    work.all = apr_array_make(pool, 4, sizeof(listen_t));
     work.http = apr_array_make(pool, 2, sizeof(listen_t));
     work.there = apr_array_make(pool, 4, sizeof(listen_t));
     work.waiting = apr_array_make(pool, 2, sizeof(listen_t));
     work.new = apr_array_make(pool, 2, sizeof(listen_t));
+    read_directives(&work);
     read_listeners(&work);
     read_http(&work);
     read_waiting(&work);
@@ -195,6 +239,22 @@ static const listen_t *in_the_way(const listen_plan_t *work,
     return NULL;
 }
 
+/** 1 if one of a list is for the same host, as it is written. */
+static int is_written(const apr_array_header_t *list, const listen_t *wanted)
+{
+    int i;
+
+    for (i = 0; i < list->nelts; i++) {
+        const listen_t *one = &APR_ARRAY_IDX(list, i, listen_t);
+
+        if (one->port == wanted->port
+            && strcasecmp(one->host, wanted->host) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int is_missing(const listen_plan_t *work, const char *address,
                       int port)
 {
@@ -212,7 +272,10 @@ static void want_like(listen_plan_t *work, const listen_t *http,
     const listen_t *other;
 
     wanted.port = wish->port;
-    if (wanted.address && !is_missing(work, wanted.address, wish->port)) {
+    if (is_written(work->all, &wanted) || is_written(work->waiting, &wanted)
+        || is_written(work->new, &wanted)
+        || (wanted.address
+            && !is_missing(work, wanted.address, wish->port))) {
         return;
     }
     other = in_the_way(work, &wanted);
@@ -226,7 +289,7 @@ static void want_like(listen_plan_t *work, const listen_t *http,
     else if (other) {
         plan_warn(work->server->plan, "httpd listens on port %d at %s only: "
                   "a Listen for all addresses beside it would overlap; the "
-                  "names are served by TLS there", wish->port,
+                  "names are served by TLS there.", wish->port,
                   other->address);
         return;
     }
@@ -324,7 +387,8 @@ static apr_status_t put_file(listen_plan_t *work, const char *path,
             APR_ARRAY_PUSH(lines, const char *) = listen_text(one,
                                                               plan->pool);
             last = one->line > last ? one->line : last;
-            plan_step(plan, "listen on port %d: %s", one->port, to);
+            plan_step(plan, "%s: %s is put in.", to,
+                      listen_text(one, plan->pool));
         }
     }
     if (has_ssl(work->server, path, last)) {
@@ -389,7 +453,7 @@ static void warn_hidden(const listen_plan_t *work)
             if (APR_ARRAY_IDX(work->new, j, listen_t).port == one.port) {
                 plan_warn(work->server->plan, "%s:%d would listen on port "
                           "%d as well if the condition around it held: "
-                          "remove it before it does", line->text->path,
+                          "remove it before it does.", line->text->path,
                           APR_ARRAY_IDX(line->text->lines, line->line,
                                         scan_line_t).last, one.port);
                 break;

@@ -81,6 +81,19 @@ apr_array_header_t *server_wrap(const char *module,
     return all;
 }
 
+void server_take_settings(server_plan_t *server, apr_array_header_t *lines,
+                          const char *path)
+{
+    int i;
+
+    for (i = 0; i < server->settings->nelts; i++) {
+        plan_step(server->plan, "%s: %s is put in.", path,
+                  APR_ARRAY_IDX(server->settings, i, const char *));
+    }
+    apr_array_cat(lines, server->settings);
+    apr_array_clear(server->settings);
+}
+
 /* ---------------------------------------------------------------- manage */
 
 /** The files as text, read once a plan. */

@@ -231,7 +231,7 @@ static apr_status_t link_acme(server_plan_t *server, layout_links_t *links,
     server_create(plan, load, JOURNAL_STEP_UNUSED,
                   apr_pstrcat(plan->pool, load_line(server, "acme"), "\n",
                               NULL), 1);
-    plan_step(plan, "make %s", load);
+    plan_step(plan, "%s: made, to load mod_acme.", load);
     APR_ARRAY_PUSH(links->modules, const char *) = "acme";
     return layout_link(links, "acme.load", err, plan->pool);
 }
@@ -256,8 +256,8 @@ static apr_status_t load_by_links(server_plan_t *server, acme_err_t *err)
             return rv;
         }
         server_links(plan, &links, done, is_acme(name));
-        plan_step(plan, "enable module %s: links in %s", name,
-                  server->layout->enabled);
+        plan_step(plan, "%s: module %s is enabled by links.",
+                  server->layout->enabled, name);
     }
     for (i = 0; i < links.modules->nelts; i++) {
         const char *name = APR_ARRAY_IDX(links.modules, i, const char *);
@@ -285,8 +285,7 @@ static apr_status_t uncomment(server_plan_t *server, const char *name,
     APR_ARRAY_PUSH(lines, const char *) =
         apr_psprintf(plan->pool, "LoadModule %s_module %s", name, path);
     if (is_acme(name)) {
-        apr_array_cat(lines, server->settings);
-        apr_array_clear(server->settings);
+        server_take_settings(server, lines, line->text->path);
     }
     if (server_file(&file, plan, line->text->path, JOURNAL_STEP_PORTS,
                     lines, err) != APR_SUCCESS
@@ -296,10 +295,10 @@ static apr_status_t uncomment(server_plan_t *server, const char *name,
            != APR_SUCCESS) {
         return err->status;
     }
-    plan_step(plan, "load module %s: %s:%d, the mark is taken away", name,
-              file->text->path,
+    plan_step(plan, "%s:%d: the mark before LoadModule %s_module is taken "
+              "away.", file->text->path,
               APR_ARRAY_IDX(file->text->lines, line->line,
-                            scan_line_t).last);
+                            scan_line_t).last, name);
     return APR_SUCCESS;
 }
 
@@ -375,6 +374,8 @@ static apr_status_t load_by_lines(server_plan_t *server, acme_err_t *err)
     apr_array_header_t *early = apr_array_make(plan->pool, 4,
                                                sizeof(char *));
     int is_main = server->layout->kind == LAYOUT_MAIN;
+    const char *path = is_main ? server->walk->main->path
+                               : server->layout->snippet;
     int i;
 
     for (i = 0; i < server->wanted->nelts; i++) {
@@ -392,13 +393,12 @@ static apr_status_t load_by_lines(server_plan_t *server, acme_err_t *err)
         if (!line) {
             APR_ARRAY_PUSH(is_acme(name) ? early : lines, const char *)
                 = load_line(server, name);
-            plan_step(plan, "load module %s: %s", name, is_main
-                      ? server->walk->main->path : server->layout->snippet);
+            plan_step(plan, "%s: LoadModule %s_module is put in.", path,
+                      name);
         }
     }
     if (early->nelts) {
-        apr_array_cat(early, server->settings);
-        apr_array_clear(server->settings);
+        server_take_settings(server, early, path);
     }
     if (is_main) {
         return lines->nelts || early->nelts

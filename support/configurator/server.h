@@ -221,6 +221,11 @@ apr_status_t server_insert(configurator_plan_t *plan, plan_file_t *file,
 apr_status_t server_remove(configurator_plan_t *plan, plan_file_t *file,
                            int line, int early, acme_err_t *err);
 
+/** Move the settings that have no place yet to lines of that file, and say
+ *  so. */
+void server_take_settings(server_plan_t *server, apr_array_header_t *lines,
+                          const char *path);
+
 /** Keep the temporaries of changes (of journal_change_t) out of directories
  *  in which httpd reads every file. */
 void server_stage_up(configurator_plan_t *plan, apr_array_header_t *changes);

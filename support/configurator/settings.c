@@ -181,25 +181,18 @@ static int behind(const text_t *text, int line)
     return line + 1 < text->lines->nelts ? line + 1 : -1;
 }
 
-static void tell(const server_plan_t *server, const char *path)
-{
-    int i;
-
-    for (i = 0; i < server->settings->nelts; i++) {
-        plan_step(server->plan, "say %s: %s",
-                  APR_ARRAY_IDX(server->settings, i, const char *), path);
-    }
-}
-
 /** Put the settings behind a line. */
 static apr_status_t put_behind(server_plan_t *server, const char *path,
                                const char *name, int last, acme_err_t *err)
 {
+    apr_array_header_t *lines = apr_array_make(server->plan->pool, 4,
+                                               sizeof(char *));
     plan_file_t *file;
     int line;
 
-    if (server_file(&file, server->plan, path, JOURNAL_STEP_PORTS,
-                    server->settings, err) != APR_SUCCESS) {
+    server_take_settings(server, lines, path);
+    if (server_file(&file, server->plan, path, JOURNAL_STEP_PORTS, lines,
+                    err) != APR_SUCCESS) {
         return err->status;
     }
     line = line_of(file->text, name, last);
@@ -208,9 +201,8 @@ static apr_status_t put_behind(server_plan_t *server, const char *path,
                            "that httpd has read there: the file has changed "
                            "since", path, last, name);
     }
-    tell(server, path);
     return server_insert(server->plan, file, behind(file->text, line),
-                         server->settings, 0, err);
+                         lines, 0, err);
 }
 
 /** The last directive of mod_acme's outside of sections; NULL. Those that
@@ -249,14 +241,12 @@ static const char *file_text(const apr_array_header_t *lines,
 }
 
 /** Debian's way: the module's .conf. */
-static apr_status_t put_conf(server_plan_t *server,
+static apr_status_t put_conf(server_plan_t *server, const char *path,
                              const apr_array_header_t *lines, int early,
                              acme_err_t *err)
 {
     configurator_plan_t *plan = server->plan;
     layout_links_t links = server_links_new(server);
-    const char *path = apr_pstrcat(plan->pool, server->layout->available,
-                                   "/acme.conf", NULL);
     plan_file_t *file;
     apr_status_t rv;
 
@@ -275,7 +265,6 @@ static apr_status_t put_conf(server_plan_t *server,
     }
     rv = layout_link(&links, "acme.conf", err, plan->pool);
     server_links(plan, &links, 0, early);
-    tell(server, path);
     return rv;
 }
 
@@ -293,11 +282,10 @@ static int is_new(const server_plan_t *server, const char *name)
 }
 
 /** The end of the main file: behind all that loads a module. */
-static apr_status_t put_end(server_plan_t *server,
+static apr_status_t put_end(server_plan_t *server, const char *path,
                             const apr_array_header_t *lines,
                             acme_err_t *err)
 {
-    const char *path = server->walk->main->path;
     plan_file_t *file;
     apr_status_t rv = server_file(&file, server->plan, path,
                                   JOURNAL_STEP_PORTS, lines, err);
@@ -346,29 +334,33 @@ static int has_cache(const server_plan_t *server)
 
 /** All that goes into sections: settings that have no better place, and
  *  the cache. */
-static apr_status_t put_sections(server_plan_t *server, int settings,
-                                 acme_err_t *err)
+static apr_status_t put_sections(server_plan_t *server, acme_err_t *err)
 {
     configurator_plan_t *plan = server->plan;
     apr_array_header_t *all = apr_array_make(plan->pool, 8, sizeof(char *));
-    apr_array_header_t *cache = apr_array_make(plan->pool, 1,
-                                               sizeof(char *));
+    apr_array_header_t *part = apr_array_make(plan->pool, 4, sizeof(char *));
+    int is_links = server->layout->kind == LAYOUT_LINKS;
+    const char *path = is_links
+        ? apr_pstrcat(plan->pool, server->layout->available, "/acme.conf",
+                      NULL)
+        : server->walk->main->path;
 
-    if (settings) {
-        apr_array_cat(all, server_wrap("acme_module", server->settings));
+    if (server->settings->nelts) {
+        server_take_settings(server, part, path);
+        apr_array_cat(all, server_wrap("acme_module", part));
+        apr_array_clear(part);
     }
     if (plan->stapling_cache && !has_cache(server)) {
-        APR_ARRAY_PUSH(cache, const char *) = stapling_line(server);
-        apr_array_cat(all, server_wrap("ssl_module", cache));
-        plan_step(plan, "let httpd keep OCSP responses: %s",
-                  APR_ARRAY_IDX(cache, 0, const char *));
+        APR_ARRAY_PUSH(part, const char *) = stapling_line(server);
+        apr_array_cat(all, server_wrap("ssl_module", part));
+        plan_step(plan, "%s: SSLStaplingCache is put in.", path);
     }
     if (all->nelts == 0) {
         return APR_SUCCESS;
     }
-    return server->layout->kind == LAYOUT_LINKS
-           ? put_conf(server, all, is_new(server, "acme"), err)
-           : put_end(server, all, err);
+    return is_links
+           ? put_conf(server, path, all, is_new(server, "acme"), err)
+           : put_end(server, path, all, err);
 }
 
 apr_status_t settings_put(server_plan_t *server, acme_err_t *err)
@@ -376,17 +368,15 @@ apr_status_t settings_put(server_plan_t *server, acme_err_t *err)
     const directive_t *last = last_setting(server->plan->c);
     const walk_line_t *load = layout_line(server->walk, "acme", 0);
     apr_status_t rv = APR_SUCCESS;
-    int left = server->settings->nelts > 0;
 
-    if (left && last) {
+    if (server->settings->nelts && last) {
         rv = put_behind(server, last->file, last->name, last->line, err);
-        left = 0;
     }
-    else if (left && load && server->layout->kind != LAYOUT_LINKS) {
+    else if (server->settings->nelts && load
+             && server->layout->kind != LAYOUT_LINKS) {
         rv = put_behind(server, load->text->path, load->name,
                         APR_ARRAY_IDX(load->text->lines, load->line,
                                       scan_line_t).last, err);
-        left = 0;
     }
-    return rv == APR_SUCCESS ? put_sections(server, left, err) : rv;
+    return rv == APR_SUCCESS ? put_sections(server, err) : rv;
 }

@@ -211,6 +211,37 @@ START_TEST(not_mapped)
 }
 END_TEST
 
+/* Two directives for all addresses of each kind are no such thing. */
+START_TEST(two_kinds)
+{
+    source("Listen [::]:8080\nListen 0.0.0.0:8080\n");
+    rig_listen("[::]:8080", "::", 8080, "conf/httpd.conf", 1);
+    rig_listen("0.0.0.0:8080", "0.0.0.0", 8080, "conf/httpd.conf", 2);
+    ck_assert_int_eq(want(NULL), 1);
+    ck_assert_str_eq(content(), filled(
+        "Listen [::]:8080\n<IfModule ssl_module>\n"
+        "    Listen [::]:%d https\n</IfModule>\nListen 0.0.0.0:8080\n"));
+}
+END_TEST
+
+/* Names and addresses of a link are compared as they are written. */
+START_TEST(names)
+{
+    source("Listen localhost:8080\nListen [fe80::1%lo]:8080\n");
+    rig_listen("localhost:8080", "127.0.0.1", 8080, "conf/httpd.conf", 1);
+    rig_listen("[fe80::1%lo]:8080", "fe80::1", 8080, "conf/httpd.conf", 2);
+    ck_assert_int_eq(want(NULL), 1);
+    ck_assert_ptr_nonnull(strstr(content(), filled(
+        "    Listen localhost:%d https\n"
+        "    Listen [fe80::1%%lo]:%d https\n")));
+    rig_listen(filled("LOCALHOST:%d https"), "127.0.0.1", tls,
+               "conf/httpd.conf", 3);
+    rig_listen(filled("[fe80::1%%lo]:%d https"), "::", tls,
+               "conf/httpd.conf", 4);
+    ck_assert_int_eq(want(NULL), 0);
+}
+END_TEST
+
 /* ------------------------------------------------------------- waiting */
 
 /** Debian's ports.conf, with mod_ssl not loaded. */
@@ -415,6 +446,8 @@ Suite *listen_suite(void)
     tcase_add_test(tc, covered);
     tcase_add_test(tc, overlap);
     tcase_add_test(tc, not_mapped);
+    tcase_add_test(tc, two_kinds);
+    tcase_add_test(tc, names);
     tcase_add_test(tc, waits_for_ssl);
     tcase_add_test(tc, waits_for_others);
     tcase_add_test(tc, waits_for_define);
