@@ -114,6 +114,20 @@ static apr_status_t format_check(const char *dir, const char *text,
     return APR_SUCCESS;
 }
 
+/** How many of names are not what a run that was killed while it made a
+ *  store left. */
+static int count_others(const apr_array_header_t *names)
+{
+    static const char ours[] = ".format.tmp-";
+    int i, n = 0;
+
+    for (i = 0; i < names->nelts; i++) {
+        n += strncmp(APR_ARRAY_IDX(names, i, const char *), ours,
+                     sizeof(ours) - 1) != 0;
+    }
+    return n;
+}
+
 /** A directory that holds something but no format file is not ours. */
 static apr_status_t check_empty(const char *dir, acme_err_t *err,
                                 apr_pool_t *pool)
@@ -122,7 +136,7 @@ static apr_status_t check_empty(const char *dir, acme_err_t *err,
     apr_status_t rv;
 
     rv = base_dir_list(&names, dir, err, pool);
-    if (rv == APR_SUCCESS && names->nelts > 0) {
+    if (rv == APR_SUCCESS && count_others(names) > 0) {
         rv = base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
                           "%s holds files but no store (%s has no file "
                           "\"format\"); set ACMEStoreDir to a directory of "

@@ -49,6 +49,21 @@ START_TEST(unknown_format_is_refused)
 }
 END_TEST
 
+/* What a run left that was killed while it made the store is in nobody's
+ * way. */
+START_TEST(half_made_store_is_made)
+{
+    store_t *other;
+
+    unit_ok(base_file_remove(in_store("format"), &err, pool));
+    unit_ok(base_file_write(in_store(".format.tmp-0123456789abcdef"), "acme",
+                            4, 0600, &err, pool));
+    unit_ok(store_open(&other, store_dir(store), 0, &err, pool));
+    unit_ok(store_open(&other, store_dir(store), 1, &err, pool));
+    ck_assert(exists(in_store("format")));
+}
+END_TEST
+
 /* A directory with somebody's files in it does not become a store. */
 START_TEST(foreign_directory_is_refused)
 {
@@ -187,6 +202,7 @@ Suite *store_suite(void)
     tcase_add_test(tc, store_opens_again);
     tcase_add_test(tc, absent_store_is_absent);
     tcase_add_test(tc, unknown_format_is_refused);
+    tcase_add_test(tc, half_made_store_is_made);
     tcase_add_test(tc, foreign_directory_is_refused);
     tcase_add_test(tc, open_store_is_refused);
     tcase_add_test(tc, foreign_store_is_refused);
