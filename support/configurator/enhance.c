@@ -2,7 +2,8 @@
  * enhance: redirect, HSTS and stapling, on or off.
  *
  *     what           where          directive
- *     redirect       http host      ACMERequireHTTPS permanent
+ *     redirect       http host      ACMERequireHTTPS permanent; of the
+ *                                       main server in <ACMEDomain>
  *     HSTS           TLS host       Header always set
  *                                       Strict-Transport-Security ...
  *     stapling       TLS host       SSLUseStapling on
@@ -153,41 +154,126 @@ static const char *domain_says(const configurator_t *c, const char *name)
     return says ? says : "off";
 }
 
-/* A section of the main server: what stands outside it is of all domains. */
+/* ---------------------------------------- redirect of the main server */
+
+/* The names of the domain that name's TLS host is, or will be, served
+ * with, as words; NULL: it is served with files. */
+static const char *domain_words(const configurator_plan_t *plan,
+                                const char *name)
+{
+    const plan_new_t *new = plan_new_find(plan, CONFIGURATOR_MAIN);
+    const json_t *list = json_object_get(domain_of(plan->c, name), "names");
+    const json_t *one;
+    const char *words = NULL;
+    size_t i;
+
+    if (new) {
+        return new->certificate_file ? NULL
+            : apr_array_pstrcat(plan->pool, new->names, ' ');
+    }
+    json_array_foreach(list, i, one) {
+        words = apr_pstrcat(plan->pool, words ? words : "", words ? " " : "",
+                            json_string_value(one), NULL);
+    }
+    return words;
+}
+
+static apr_status_t main_file(plan_file_t **pfile, const edit_t *edit,
+                              acme_err_t *err)
+{
+    return plan_file(pfile, edit->plan, json_string_value(
+        json_object_get(server_of(edit->plan->c), "config")),
+        JOURNAL_STEP_HOSTS, err);
+}
+
+/* A section of its own: what stands outside one is of all domains. */
 static apr_status_t main_redirect(const edit_t *edit, const char *name,
                                   acme_err_t *err)
 {
     configurator_plan_t *plan = edit->plan;
-    const plan_new_t *new = plan_new_find(plan, CONFIGURATOR_MAIN);
-    const char *path = json_string_value(json_object_get(server_of(plan->c),
-                                                         "config"));
+    const char *words = domain_words(plan, name);
     apr_array_header_t *lines = apr_array_make(plan->pool, 3, sizeof(char *));
     plan_file_t *file;
     apr_status_t rv;
 
-    if (!new || new->certificate_file) {
+    if (!words) {
         return plan_refuse(plan, apr_psprintf(plan->pool, "<ACMEDomain %s>\n"
                            "    ACMERequireHTTPS permanent\n</ACMEDomain>\n",
                            name), err, "the main server serves %s, and its "
                            "settings are those of all domains: write the "
                            "redirect into a section <ACMEDomain>", name);
     }
-    rv = plan_file(&file, plan, path, JOURNAL_STEP_HOSTS, err);
-    APR_ARRAY_PUSH(lines, const char *) =
-        apr_psprintf(plan->pool, "<ACMEDomain %s>",
-                     apr_array_pstrcat(plan->pool, new->names, ' '));
+    APR_ARRAY_PUSH(lines, const char *) = apr_psprintf(plan->pool,
+                                                       "<ACMEDomain %s>",
+                                                       words);
     APR_ARRAY_PUSH(lines, const char *) = "ACMERequireHTTPS permanent";
     APR_ARRAY_PUSH(lines, const char *) = "</ACMEDomain>";
+    rv = main_file(&file, edit, err);
     if (rv == APR_SUCCESS) {
         rv = edits_insert(file->edits, -1, lines, err);
     }
     if (rv == APR_SUCCESS) {
         *edit->pchanged = 1;
         plan_step(plan, "%s: a section <ACMEDomain> with ACMERequireHTTPS "
-                  "permanent is put at its end.", path);
+                  "permanent is put at its end.", file->text->path);
     }
     return rv;
 }
+
+/* The index of <ACMEDomain ...name...> that says ACMERequireHTTPS and
+ * nothing else; -1. */
+static int section_find(const text_t *text, const char *name,
+                        apr_pool_t *pool)
+{
+    int i, k;
+
+    for (i = 0; i + 2 < text->lines->nelts; i++) {
+        const scan_line_t *line = &APR_ARRAY_IDX(text->lines, i, scan_line_t);
+        const apr_array_header_t *words;
+
+        if (line->kind != SCAN_OPEN || line->mate != i + 2
+            || strcasecmp(line->name, "ACMEDomain") != 0
+            || strcasecmp(line[1].name, "ACMERequireHTTPS") != 0) {
+            continue;
+        }
+        words = text_words(text, line, pool);
+        for (k = 0; k < words->nelts; k++) {
+            if (strcasecmp(APR_ARRAY_IDX(words, k, const char *), name)
+                == 0) {
+                return i;
+            }
+        }
+    }
+    return -1;
+}
+
+/* Take that section away. */
+static apr_status_t main_redirect_take(const edit_t *edit, const char *name,
+                                       acme_err_t *err)
+{
+    plan_file_t *file;
+    apr_status_t rv = main_file(&file, edit, err);
+    int open = rv == APR_SUCCESS
+               ? section_find(file->text, name, edit->plan->pool) : -1;
+
+    if (rv == APR_SUCCESS && open < 0) {
+        return plan_refuse(edit->plan, NULL, err, "the main server serves %s "
+                           "by http, and its settings are those of all "
+                           "domains: take ACMERequireHTTPS away by hand",
+                           name);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = edits_remove(file->edits, open, err);
+    }
+    if (rv == APR_SUCCESS) {
+        *edit->pchanged = 1;
+        plan_step(edit->plan, "%s: the section <ACMEDomain> with "
+                  "ACMERequireHTTPS is taken away.", file->text->path);
+    }
+    return rv;
+}
+
+/* -------------------------------------------------- redirect of a host */
 
 /* Let the host's own word be another. */
 static apr_status_t require_set(const edit_t *edit, int own,
@@ -276,11 +362,8 @@ static apr_status_t redirect_off(const edit_t *edit, const char *name,
     apr_status_t rv = APR_SUCCESS;
 
     if (edit->host->index == CONFIGURATOR_MAIN) {
-        return !inherited ? redirects_take(edit, err)
-            : plan_refuse(edit->plan, NULL, err, "the main server serves %s "
-                          "by http, and its settings are those of all "
-                          "domains: take ACMERequireHTTPS away by hand",
-                          name);
+        rv = inherited ? main_redirect_take(edit, name, err) : APR_SUCCESS;
+        return rv == APR_SUCCESS ? redirects_take(edit, err) : rv;
     }
     if (own >= 0
         && strcasecmp(directive_at(edit->host, own)->args, "off") != 0) {

@@ -254,6 +254,13 @@ START_TEST(of_twin)
 }
 END_TEST
 
+static apr_status_t main_redirect(int on)
+{
+    return configurator_enhance(site_plan, &changed, CONFIGURATOR_MAIN,
+                                "main.test", CONFIGURATOR_REDIRECT, on,
+                                &err);
+}
+
 /* And so does the main server's new host. */
 START_TEST(of_main)
 {
@@ -263,21 +270,60 @@ START_TEST(of_main)
     unit_ok(site_deploy(CONFIGURATOR_MAIN, "main.test", &changed));
     unit_ok(configurator_enhance(site_plan, &changed, CONFIGURATOR_MAIN,
                                  "main.test", CONFIGURATOR_HSTS, 1, &err));
-    unit_ok(configurator_enhance(site_plan, &changed, CONFIGURATOR_MAIN,
-                                 "main.test", CONFIGURATOR_REDIRECT, 1,
-                                 &err));
+    unit_ok(main_redirect(1));
     site_check("Listen 443\n");
     ck_assert(strstr(site_text("httpd.conf"), HSTS));
     ck_assert(strstr(site_text("httpd.conf"), "<ACMEDomain main.test>\n"
                      "    ACMERequireHTTPS permanent\n</ACMEDomain>\n"));
     site_read();
-    unit_ok(configurator_enhance(site_plan, &changed, CONFIGURATOR_MAIN,
-                                 "main.test", CONFIGURATOR_REDIRECT, 1,
-                                 &err));
+    unit_ok(main_redirect(1));
     ck_assert_int_eq(changed, 0);
-    unit_fails(configurator_enhance(site_plan, &changed, CONFIGURATOR_MAIN,
-                                    "main.test", CONFIGURATOR_REDIRECT, 0,
-                                    &err), APR_ENOTIMPL, "all domains");
+}
+END_TEST
+
+/* The redirect of the main server's site goes and comes without a trace. */
+START_TEST(redirect_of_main)
+{
+    const char *before, *with;
+
+    tree = NULL;
+    site_main(SITE_LISTEN);
+    site_read();
+    unit_ok(site_deploy(CONFIGURATOR_MAIN, "main.test", &changed));
+    site_check("Listen 443\n");
+    before = site_text("httpd.conf");
+    site_read();
+    unit_ok(main_redirect(0));
+    ck_assert_int_eq(changed, 0);
+    unit_ok(main_redirect(1));
+    ck_assert_int_eq(changed, 1);
+    site_check("");
+    with = site_text("httpd.conf");
+    ck_assert(strstr(with, "</IfModule>\n<ACMEDomain main.test>\n"
+                     "    ACMERequireHTTPS permanent\n</ACMEDomain>\n"));
+    site_read();
+    unit_ok(main_redirect(0));
+    ck_assert_int_eq(changed, 1);
+    site_check("");
+    ck_assert_str_eq(site_text("httpd.conf"), before);
+}
+END_TEST
+
+/* What the main server says of all domains, and what is served with files,
+ * is not touched. */
+START_TEST(redirect_of_all)
+{
+    tree = NULL;
+    site_main(SITE_LISTEN "ACMERequireHTTPS permanent\n"
+              "ACMEDomain main.test\n");
+    site_read();
+    unit_fails(main_redirect(0), APR_ENOTIMPL, "all domains");
+    base_err_clear(&err);
+    tree = NULL;
+    site_main(SITE_LISTEN);
+    site_read();
+    unit_fails(main_redirect(1), APR_ENOTIMPL, "section <ACMEDomain>");
+    ck_assert(strstr(configurator_paste(site_plan), "<ACMEDomain main.test>"));
 }
 END_TEST
 
@@ -298,5 +344,7 @@ Suite *enhance_suite(void)
     tcase_add_test(tc, stapling);
     tcase_add_test(tc, of_twin);
     tcase_add_test(tc, of_main);
+    tcase_add_test(tc, redirect_of_main);
+    tcase_add_test(tc, redirect_of_all);
     return suite;
 }
