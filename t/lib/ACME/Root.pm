@@ -15,12 +15,15 @@ package ACME::Root;
 use strict;
 use warnings;
 
+# What is not said below is as with the rig's own httpd: pid, stop, get,
+# restarts, ...
+use parent 'ACME::Rig::Httpd';
+
 use File::Basename qw(dirname);
 use File::Find ();
 use JSON::PP ();
 
 use ACME::Rig ();
-use ACME::Rig::Httpd ();
 
 our $ROOTS = "$ACME::Rig::TOP/t/roots";
 
@@ -35,13 +38,13 @@ sub names
 sub new
 {
     my ($class, $rig, $name, %opt) = @_;
+    my $dir = $rig->path('roots', $opt{as} // $name);
+    my ($http, $https, $alt, $alts) = @{$opt{ports}};
     my $self = bless { %{_expect($name)}, name => $name, rig => $rig,
-        dir => $rig->path('roots', $opt{as} // $name),
+        dir => $dir, root => $dir, http => $http, https => $https,
         binary => $ENV{HTTPD} || ACME::Rig::Httpd::apxs('SBINDIR') . '/'
             . ACME::Rig::Httpd::apxs('PROGNAME'),
     }, $class;
-    my $dir = $self->{dir};
-    my ($http, $https, $alt, $alts) = @{$opt{ports}};
 
     $self->{tree} = "$dir/tree";
     $rig->make_dir("$dir/$_", 0755) for qw(tree www run);
@@ -70,7 +73,7 @@ END
         $rig->run([$self->{binary}, '-l'])->{out} =~ /^\s+mod_(\S+)\.c$/mg };
     $self->_copy($_) for @{$self->{bases}};
     $self->_links;
-    return $self;
+    return $rig->adopt($self);
 }
 
 # ------------------------------------------------------------ description
@@ -189,6 +192,8 @@ sub _links
 
 # ------------------------------------------------------------------ running
 
+sub tree { return $_[0]{tree} }
+sub store { return $_[0]{store} }
 sub config { return "$_[0]{tree}/$_[0]{config}" }
 
 # What Debian's envvars exports.
@@ -209,6 +214,27 @@ sub httpd
 
     return $self->{rig}->run([$self->{binary}, '-d', $self->{tree}, '-f',
         $self->config, @{$self->{args}}, @args], env => $self->env);
+}
+
+# Start httpd; the TLS port need not be open yet.
+sub start
+{
+    my ($self) = @_;
+    my $r = $self->httpd('-k', 'start');
+
+    die "httpd did not start: $r->{err}\n" if $r->{status};
+    ACME::Rig::wait_for(20, 'the start of httpd',
+                        sub { $self->pid && $self->restarts });
+    return $self->pid;
+}
+
+# Wherever the tree has its log.
+sub error_log
+{
+    my ($self) = @_;
+
+    return join '', map { ACME::Rig->read_file($_) // '' }
+        glob "$self->{dir}/logs/*error*";
 }
 
 # acmectl's global options for this tree.
