@@ -38,6 +38,7 @@ static void add_address(apr_array_header_t *list, const char *address,
     a = apr_array_push(list);
     a->address = address;
     a->port = port;
+    a->aside = 0;
 }
 
 /** Where connections to a host's address arrive: httpd listens there, and
@@ -129,6 +130,21 @@ static int wants(int is_so)
     return is_so ? 1 : -1;
 }
 
+/** ACMERequireHTTPS redirects from the public http port alone. */
+static void set_aside(apr_array_header_t *list, const cmd_t *cmd)
+{
+    const json_t *port = json_object_get(json_object_get(json_object_get(
+        cmd->config, "server"), "port_map"), "http");
+    int i;
+
+    for (i = 0; json_is_integer(port) && i < list->nelts; i++) {
+        validator_address_t *a = &APR_ARRAY_IDX(list, i,
+                                                validator_address_t);
+
+        a->aside = a->port != (int)json_integer_value(port);
+    }
+}
+
 /** An http host. */
 static void take_http(validator_target_t *target, const cmd_t *cmd,
                       const json_t *host)
@@ -136,6 +152,7 @@ static void take_http(validator_target_t *target, const cmd_t *cmd,
     const char *redirect = text_of(host, "require_https");
 
     add_host(target->http, cmd, host);
+    set_aside(target->http, cmd);
     if (redirect) {
         target->redirect = wants(strcmp(redirect, "off") != 0);
     }

@@ -13,6 +13,9 @@
 #define DEADLINE apr_time_from_sec(60)
 #define DEADLINE_EACH apr_time_from_sec(5)
 
+/** Behind a restart an old child may take a connection or two. */
+#define SETTLE apr_time_from_sec(2)
+
 static void show_progress(void *baton, const char *name, const char *check)
 {
     const cmd_t *cmd = baton;
@@ -88,6 +91,7 @@ apr_status_t cmd_checks_run(cmd_t *cmd, const apr_array_header_t *targets,
     *pfailed = NULL;
     options.timeout = TIMEOUT;
     options.deadline = DEADLINE + asked->nelts * DEADLINE_EACH;
+    options.settle = SETTLE;
     options.progress = show_progress;
     options.baton = cmd;
     options.live = json_string_value(json_object_get(

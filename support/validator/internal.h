@@ -88,6 +88,7 @@ typedef struct site_t {
     const char *ip;
     int port;
     int secure;
+    int aside;                        /**< as validator_address_t's */
     const char *where;                /**< "127.0.0.1:443", "[::1]:443" */
     stage_t stage;
     const char *fault;                /**< why it came no further */

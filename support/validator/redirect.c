@@ -215,7 +215,7 @@ static int check_redirect(validator_ask_t *ask, site_t *site,
                                              : site->fault;
         return site->stage == STAGE_NONE ? -1 : 0;
     }
-    if (ask->target->redirect == 1) {
+    if (ask->target->redirect == 1 && !site->aside) {
         return check_wanted(ask, site, pdetail);
     }
     there = redirects_to_https(ask, site, "/", &site->home);
@@ -225,6 +225,9 @@ static int check_redirect(validator_ask_t *ask, site_t *site,
                             site->home.status,
                             there && ask->target->redirect == 0
                             ? ", which was not wanted" : "");
+    if (ask->target->redirect == 1) {
+        return 1;
+    }
     return ask->target->redirect < 0 ? -1 : !there;
 }
 

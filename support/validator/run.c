@@ -282,6 +282,28 @@ static apr_status_t run_carry(run_t *run, acme_err_t *err)
 
 /* ----------------------------------------------------------------- plan */
 
+/** Names go into requests as they are. */
+static apr_status_t names_check(const apr_array_header_t *targets,
+                                acme_err_t *err)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyz"
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.*";
+    int i;
+
+    for (i = 0; i < targets->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(targets, i,
+                                         validator_target_t).name;
+        apr_size_t len = strspn(name, good);
+
+        if (len == 0 || len > 253 || name[len]) {
+            return base_err_set(err, APR_EINVAL, BASE_EXIT_FAILED,
+                                "\"%s\" is no name that a server can be "
+                                "asked for", name);
+        }
+    }
+    return APR_SUCCESS;
+}
+
 /** What every check is until it is answered. */
 static void checks_make(run_t *run)
 {
@@ -456,7 +478,8 @@ apr_status_t validator_run(apr_array_header_t **pchecks,
     run.plan.until = mono() + options->deadline;
     run.plan.settle = mono() + options->settle;
     base_user_find("nobody", &run.plan.uid, &run.plan.gid);
-    if (plan_trust(&run.plan, err, result_pool) != APR_SUCCESS) {
+    if (names_check(targets, err) != APR_SUCCESS
+        || plan_trust(&run.plan, err, result_pool) != APR_SUCCESS) {
         return err->status;
     }
     checks_make(&run);

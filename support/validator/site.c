@@ -31,6 +31,7 @@ static void site_make(site_t *site, const validator_address_t *address,
     site->ip = ip_asked(address->address, pool);
     site->port = address->port;
     site->secure = secure;
+    site->aside = address->aside;
     site->where = apr_psprintf(pool, strchr(site->ip, ':') ? "[%s]:%d"
                                                            : "%s:%d",
                                site->ip, site->port);

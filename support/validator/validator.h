@@ -20,6 +20,8 @@ typedef struct validator_address_t {
     const char *address;     /**< IP address; 0.0.0.0 and :: are asked on
                                   loopback */
     int port;
+    int aside;               /**< 1: of http, beside the public port (8080):
+                                  no redirect to https is expected there */
 } validator_address_t;
 
 /** What one name should be like. Borrowed. */
@@ -122,8 +124,8 @@ const validator_row_t *validator_rows(void);
  * @param pchecks  of validator_check_t, in the order of targets and rows;
  *                 what was not answered by the deadline failed
  * @return APR_SUCCESS whatever the answers are; APR_EGENERAL if a child
- *         could not be run, died or sent what is no answer; what
- *         target->roots says when it cannot be read
+ *         could not be run, died or sent what is no answer; APR_EINVAL if a
+ *         name holds what no host's does; base_file_read's for target->roots
  */
 apr_status_t validator_run(apr_array_header_t **pchecks,
                            const apr_array_header_t *targets,

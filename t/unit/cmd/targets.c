@@ -113,6 +113,28 @@ START_TEST(every_port)
 }
 END_TEST
 
+/* A redirect is expected at the public http port alone. */
+START_TEST(aside)
+{
+    const apr_array_header_t *http;
+
+    configure("", apr_pstrcat(pool,
+        host_text("a.test", "", ANY("0"), ""), ",",
+        host_text("a.test", "", ANY("443"), TLS), NULL));
+    json_object_set_new(json_object_get(cmd->config, "server"), "port_map",
+                        json_pack("{s:i, s:i}", "http", 80, "https", 443));
+    listens(LISTENER("::", "80") "," LISTENER("::", "8080"));
+    http = target("a.test")->http;
+    ck_assert_str_eq(text(http), ":: 80, :: 8080");
+    ck_assert_int_eq(APR_ARRAY_IDX(http, 0, validator_address_t).aside, 0);
+    ck_assert_int_eq(APR_ARRAY_IDX(http, 1, validator_address_t).aside, 1);
+    json_object_set_new(json_object_get(cmd->config, "server"), "port_map",
+                        json_pack("{s:n, s:i}", "http", "https", 443));
+    http = target("a.test")->http;
+    ck_assert_int_eq(APR_ARRAY_IDX(http, 1, validator_address_t).aside, 0);
+}
+END_TEST
+
 /* A pattern serves where no host has the name itself; nobody can be asked
  * by one. */
 START_TEST(patterns)
@@ -246,6 +268,7 @@ Suite *targets_suite(void)
     tcase_add_test(tc, any_address);
     tcase_add_test(tc, own_address);
     tcase_add_test(tc, every_port);
+    tcase_add_test(tc, aside);
     tcase_add_test(tc, patterns);
     tc = desk_case(suite, "promises", store_setup);
     tcase_add_test(tc, nothing_promised);

@@ -123,6 +123,7 @@ START_TEST(no_way)
 }
 END_TEST
 
+/* What a site is asked of its redirect; the ask itself is in ask. */
 static validator_answer_t redirect_of(int wanted, site_t site)
 {
     validator_target_t *target;
@@ -173,6 +174,21 @@ START_TEST(wanted)
 }
 END_TEST
 
+/* Beside the public port nobody has to redirect, but may. */
+START_TEST(aside)
+{
+    site_t page = { .stage = STAGE_HTTP, .home = { .status = 200 },
+                    .aside = 1 };
+    site_t away = { .stage = STAGE_HTTP, .aside = 1, .home = {
+        .status = 301, .location = "https://a.example/" } };
+
+    ck_assert_int_eq(redirect_of(1, page).ok, 1);
+    ck_assert_int_eq(redirect_of(1, away).ok, 1);
+    ck_assert_int_eq(redirect_of(0, away).ok, 0);
+    ck_assert_int_eq(redirect_of(-1, page).ok, -1);
+}
+END_TEST
+
 Suite *redirect_suite(void);
 Suite *redirect_suite(void)
 {
@@ -184,5 +200,6 @@ Suite *redirect_suite(void)
     tcase_add_test(tc, circles);
     tcase_add_test(tc, no_way);
     tcase_add_test(tc, wanted);
+    tcase_add_test(tc, aside);
     return suite;
 }

@@ -108,6 +108,8 @@ static void progress(void *baton, const char *name, const char *check)
     progressed++;
 }
 
+static const char *pattern = "n%d.example";
+
 /* Ask for n names at a port where nobody listens. */
 static apr_status_t run_names(int n, const char *roots, const char *live)
 {
@@ -127,7 +129,7 @@ static apr_status_t run_names(int n, const char *roots, const char *live)
         validator_target_t *target = apr_array_push(targets);
 
         *target = *ask->target;
-        target->name = apr_psprintf(pool, "n%d.example", i);
+        target->name = apr_psprintf(pool, pattern, i);
         target->roots = roots;
         target->managed = live != NULL;
         if (live) {
@@ -257,6 +259,27 @@ START_TEST(files)
 }
 END_TEST
 
+/* A name that would be more than a name in a request is not asked for. */
+START_TEST(names)
+{
+    static const char *const bad[] = {
+        "", "a b", "a.example\r\nHost: b", "a/b", "a.example:80", "\xc3\xa4",
+        "a\tb", "<a>"
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        pattern = bad[i];
+        unit_fails(run_names(1, NULL, NULL), APR_EINVAL,
+                   "is no name that a server can be asked for");
+    }
+    pattern = apr_pstrcat(pool, "%0254d", NULL);
+    unit_fails(run_names(1, NULL, NULL), APR_EINVAL, "is no name");
+    pattern = "_a-%d.example";
+    unit_ok(run_names(1, NULL, NULL));
+}
+END_TEST
+
 static void run_setup(void)
 {
     spoil = SPOIL_NOT;
@@ -276,5 +299,6 @@ Suite *run_suite(void)
     tcase_add_test(tc, lost);
     tcase_add_test(tc, sigchld);
     tcase_add_test(tc, files);
+    tcase_add_test(tc, names);
     return suite;
 }
