@@ -297,15 +297,15 @@ static void tell_plan(cmd_edit_t *edit)
                         sentences(edit->planned.warnings, cmd->pool));
 }
 
-static apr_status_t tell_diff(cmd_edit_t *edit)
+/** Add the "diff" of what is staged. */
+static apr_status_t tell_diff(cmd_edit_t *edit, json_t *result)
 {
     cmd_t *cmd = edit->cmd;
     const char *diff;
 
     if (journal_staged_diff(&diff, edit->txn, &cmd->err, cmd->pool)
         == APR_SUCCESS) {
-        json_object_set_new(cmd->result, "diff", json_string_nocheck(diff));
-        json_object_set_new(cmd->result, "files", files_of(edit));
+        json_object_set_new(result, "diff", json_string_nocheck(diff));
     }
     return cmd->err.status;
 }
@@ -478,10 +478,43 @@ apr_status_t cmd_edit_test(cmd_edit_t *edit)
         return APR_SUCCESS;
     }
     if (stage(edit, JOURNAL_PERMANENT, edit->planned.changes) != APR_SUCCESS
-        || (cmd->options.plan && tell_diff(edit) != APR_SUCCESS)) {
+        || (cmd->options.plan
+            && tell_diff(edit, cmd->result) != APR_SUCCESS)) {
         return cmd->err.status;
     }
+    if (cmd->options.plan) {
+        json_object_set_new(cmd->result, "files", files_of(edit));
+    }
     return test_staged(edit);
+}
+
+/* ---------------------------------------------------------------- confirm */
+
+apr_status_t cmd_edit_confirm(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+    int agreed = 0;
+    json_t *part;
+
+    /* What is saved already cannot be shown as staged. */
+    if (!display_can_ask(cmd->display) || edit->saved
+        || edit->planned.changes->nelts == 0) {
+        return APR_SUCCESS;
+    }
+    part = base_json_own(json_object(), cmd->pool);
+    json_object_set(part, "steps", json_object_get(cmd->result, "steps"));
+    json_object_set(part, "warnings", json_object_get(cmd->result,
+                                                      "warnings"));
+    if (tell_diff(edit, part) != APR_SUCCESS) {
+        return cmd->err.status;
+    }
+    display_show(cmd->display, "What is to be changed", part);
+    if (display_yesno(cmd->display, &agreed, "Make these changes?", 1,
+                      "--yes", &cmd->err) == APR_SUCCESS && !agreed) {
+        base_err_set(&cmd->err, ECANCELED, BASE_EXIT_FAILED,
+                     "cancelled; nothing was changed");
+    }
+    return cmd->err.status;
 }
 
 /* ---------------------------------------------------------------- restart */

@@ -105,7 +105,8 @@ static void run(cmd_edit_t *edit, const wish_t *wish,
     if (cmd_sites_find(edit, names, &sites) == APR_SUCCESS
         && plan(edit, wish, APR_ARRAY_IDX(sites, 0, cmd_site_t *))
            == APR_SUCCESS
-        && cmd_edit_test(edit) == APR_SUCCESS && !cmd->options.plan) {
+        && cmd_edit_test(edit) == APR_SUCCESS && !cmd->options.plan
+        && cmd_edit_confirm(edit) == APR_SUCCESS) {
         cmd->config = edit->after;
         cmd_edit_apply(edit, apr_psprintf(cmd->pool, "enhance %s %s %s",
                                           wish->name, wish->word,

@@ -506,6 +506,9 @@ void cmd_edit_refused(cmd_edit_t *edit);
  *  edit->after. */
 apr_status_t cmd_edit_test(cmd_edit_t *edit);
 
+/** Show the tested changes to who can be asked, and ask. @return ECANCELED */
+apr_status_t cmd_edit_confirm(cmd_edit_t *edit);
+
 /** Let the httpd that runs answer challenges. */
 apr_status_t cmd_edit_early(cmd_edit_t *edit);
 

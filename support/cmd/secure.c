@@ -425,6 +425,7 @@ static apr_status_t order(secure_t *s, int *pagain)
 
     *pagain = 0;
     if (s->install) {
+        s->rounds++;
         return APR_SUCCESS;
     }
     if (cmd_read_ledger(cmd, &ledger) != APR_SUCCESS
@@ -526,7 +527,8 @@ static apr_status_t prepare(secure_t *s)
             tell_orders(s);
             return s->cmd->err.status;
         }
-        if (order(s, &again) != APR_SUCCESS) {
+        if ((s->rounds == 0 && cmd_edit_confirm(s->edit) != APR_SUCCESS)
+            || order(s, &again) != APR_SUCCESS) {
             return s->cmd->err.status;
         }
         again |= wants_files(s);
