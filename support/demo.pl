@@ -5,6 +5,8 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
+use File::Find ();
 use FindBin;
 use lib "$FindBin::Bin/../t/lib";
 use Getopt::Long;
@@ -19,6 +21,9 @@ use ACME::Rig::Pebble;
 
 # Each site: its names, the first being what its certificate is called.
 my @SITES = (['blog.test'], ['shop.test', 'www.shop.test'], ['wiki.test']);
+
+# One more, which speaks only http until it is secured.
+my $OLD = 'old.test';
 
 my $STATE = $ENV{ACME_DEMO_STATE} // ACME::Rig::builddir() . '/demo.json';
 my $json = JSON::PP->new->utf8->canonical->pretty;
@@ -182,6 +187,93 @@ sub renew_under_load
         || $late >= 1 || ($httpd->pid // 0) != $pid ? 1 : 0;
 }
 
+# --------------------------------------------------------- an old site
+
+# A site as it was written years ago: http only. Returns its file.
+sub old_site
+{
+    my ($rig, $httpd) = @_;
+    my ($http, $pages) = ($httpd->http, $httpd->htdocs($OLD));
+
+    $httpd->write_page("$OLD/index.html", "This is $OLD.\n");
+    return $rig->write_file($httpd->root . '/conf/sites/old.conf', <<"END");
+# 2009-03-14: moved here from the old server
+<VirtualHost *:$http>
+    ServerName $OLD
+    ServerAlias www.$OLD
+    DocumentRoot "$pages"
+</VirtualHost>
+END
+}
+
+# All files of the configuration: { path => "mode digest" }.
+sub tree
+{
+    my ($httpd) = @_;
+    my %found;
+
+    File::Find::find({ no_chdir => 1, wanted => sub {
+        my @st = lstat $File::Find::name;
+        $found{$File::Find::name} = sprintf '%o %d:%d %s', @st[2, 4, 5],
+            -f _ ? sha256_hex(ACME::Rig->read_file($File::Find::name)) : '';
+    } }, $httpd->root . '/conf');
+    return \%found;
+}
+
+# What a client gets by http and by https: rows for the table.
+sub look_at_old
+{
+    my ($httpd, $roots, $when) = @_;
+    my $plain = $httpd->get($OLD, '/');
+    my $tls = $httpd->get_tls($OLD, '/', ca => $roots);
+
+    return [$when, $plain->{status} . ' '
+            . ($plain->{headers}{location} // $plain->{body} =~ s/\n//r),
+            $tls->{status} ? "$tls->{status} " . $tls->{body} =~ s/\n//r
+                           : 'not verified'];
+}
+
+# Secure the old site: the plan, the run, what clients get, and all of it
+# undone. Returns the exit status.
+sub secure_and_back
+{
+    my ($httpd, $roots, $file) = @_;
+    my $before = tree($httpd);
+    my @secure = ('secure', '--redirect', $OLD, "www.$OLD");
+    my @rows = (['', 'HTTP', 'HTTPS, VERIFIED'],
+                look_at_old($httpd, $roots, 'before:'));
+
+    show("An old site that speaks only http ($file):",
+         ACME::Rig->read_file($file));
+    print "What would be done, and is not yet:\n";
+    my $status = acmectl($httpd, @secure, '--plan');
+    my $same = same($before, tree($httpd));
+    print $same ? "\nNothing was touched.\n" : "\nThe plan left traces!\n";
+    my $restarts = $httpd->restarts;
+    $status ||= $same ? acmectl($httpd, '--yes', @secure) : 1;
+    push @rows, look_at_old($httpd, $roots, 'secured:');
+    printf "\nGraceful restarts of httpd: %d\n",
+        $restarts = $httpd->restarts - $restarts;
+    $status ||= acmectl($httpd, '--yes', 'rollback');
+    push @rows, look_at_old($httpd, $roots, 'undone:');
+    print "\n";
+    table(@rows);
+    $same = same($before, tree($httpd));
+    printf "\nThe configuration is %s.\n", $same
+        ? 'as it was, to the byte' : 'NOT as it was';
+    return $status || !$same || $restarts != 1 || $rows[2][2] !~ /^200 /
+        || $rows[2][1] !~ /^308 https:/ || $rows[3][1] ne $rows[1][1]
+        ? 1 : 0;
+}
+
+sub same
+{
+    my ($one, $other) = @_;
+
+    return join("\0", map { ($_, $one->{$_}) } sort keys %$one)
+        eq join("\0", map { ($_, $other->{$_}) } sort keys %$other);
+}
+
 # ------------------------------------------------------------ keep and stop
 
 sub read_state
@@ -256,7 +348,8 @@ sub demo
 
     say_step('the CA: Pebble, ' . $ca->directory);
     my $text = sites($httpd, $ca);
-    $httpd->write_config($text);
+    my $old = old_site($rig, $httpd);
+    $httpd->write_config($text . "\nInclude conf/sites/*.conf\n");
     $httpd->start;
     my $restarts = $httpd->restarts;
     say_step(sprintf 'httpd: process %d, http on port %d, https on port %d, '
@@ -281,6 +374,7 @@ sub demo
         : sprintf("\nAll %d names serve trusted certificates; httpd was %s "
                   . "restarted.\n", @after - 1,
                   $restarts ? "$restarts times" : 'never');
+    $status ||= secure_and_back($httpd, $roots, $old);
     print $httpd->error_log_tail(10), "\n" if $status;
     keep($rig, $httpd, $roots) if $keep;
     return $status;

@@ -53,6 +53,30 @@ sub check_renewal
     return;
 }
 
+# An old site that speaks only http: the plan is shown and touches nothing,
+# one restart later it speaks https, and all of it is undone to the byte.
+sub check_old_site
+{
+    my ($out) = @_;
+    my (undef, $old) = split /^An old site /m, $out;
+    my (undef, $plan, $run, $undo) = split /^\$ acmectl /m, $old // '';
+
+    like $plan, qr/^\+<VirtualHost \*:\d+>$/m, 'a diff with the TLS twin';
+    like $plan, qr/^\+    ACMERequireHTTPS permanent$/m, 'and the redirect';
+    like $plan, qr/^Nothing was touched\.$/m, 'it was only a plan';
+    like $run, qr/^Graceful restarts of httpd: 1$/m, 'one restart';
+    like $undo, qr/^before: +200 This is old\.test\. +not verified$/m,
+        'http before';
+    like $undo,
+        qr{^secured: +308 https://old\.test/ +200 This is old\.test\.$}m,
+        'https then';
+    like $undo, qr/^undone: +200 This is old\.test\. +not verified$/m,
+        'http again';
+    like $undo, qr/^The configuration is as it was, to the byte\.$/m,
+        'nothing is left of it';
+    return;
+}
+
 # It ends well, every name is verified, and nothing of it stays.
 {
     my $r = demo();
@@ -66,6 +90,7 @@ sub check_renewal
     like $after, qr/^shop\.test .* shop\.test www\.shop\.test /m,
         'one certificate has two names';
     check_renewal($after);
+    check_old_site($after);
     my ($dir) = $r->{out} =~ m{\((/\S+)/httpd/conf/httpd\.conf\)};
     ok $dir && !-e $dir, 'its directory is gone';
     my ($pid) = $r->{out} =~ /httpd: process (\d+)/;
