@@ -1,7 +1,9 @@
 /* The tests of support/configurator. */
 #include "unit.h"
 
+Suite *augeas_base_suite(void);
 Suite *block_suite(void);
+Suite *change_suite(void);
 Suite *choose_suite(void);
 Suite *edits_random_suite(void);
 Suite *edits_suite(void);
@@ -13,9 +15,11 @@ Suite *listen_suite(void);
 Suite *modules_suite(void);
 Suite *names_suite(void);
 Suite *ports_suite(void);
+Suite *reading_suite(void);
 Suite *rewrite_suite(void);
 Suite *scan_suite(void);
 Suite *settings_suite(void);
+Suite *splice_suite(void);
 Suite *tls_suite(void);
 Suite *twin_suite(void);
 Suite *walk_suite(void);
@@ -23,7 +27,9 @@ Suite *walk_suite(void);
 int main(void)
 {
     Suite *suites[] = {
+        augeas_base_suite(),
         block_suite(),
+        change_suite(),
         choose_suite(),
         edits_random_suite(),
         edits_suite(),
@@ -35,9 +41,11 @@ int main(void)
         modules_suite(),
         names_suite(),
         ports_suite(),
+        reading_suite(),
         rewrite_suite(),
         scan_suite(),
         settings_suite(),
+        splice_suite(),
         tls_suite(),
         twin_suite(),
         walk_suite(),
