@@ -100,6 +100,29 @@ for my $case (
 }
 is_deeply $scene->tree, $secured, 'the secured site is as it was';
 
+# A site that speaks only https can be enhanced, but not redirected to.
+{
+    my $text = $scene->text;
+
+    $scene->write($text . <<'END');
+ACMEDomain only.test
+<VirtualHost *:%HTTPS%>
+    ServerName only.test
+    SSLEngine on
+</VirtualHost>
+END
+    $httpd->graceful;
+    $scene->ends(['issue', 'only.test'], 0, 'a site with TLS alone');
+    $scene->ends(['enhance', 'only.test', 'hsts', 'on'], 0, 'hsts');
+    ok header('only.test', 'strict-transport-security'), '... is on';
+    ok !header('a.test', 'strict-transport-security'), '... there alone';
+    $scene->refuses(['enhance', 'only.test', 'redirect', 'on'], 1,
+                    qr/only\.test/, 'redirect');
+    $scene->ends(['rollback'], 0, 'rollback');
+    $scene->write($text);
+    $httpd->graceful;
+}
+
 # What is promised and not served is found: exit 6, and nothing is undone,
 # for nothing was done.
 {

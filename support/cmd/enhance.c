@@ -51,6 +51,49 @@ static apr_status_t parse(cmd_t *cmd, wish_t *wish,
     return cmd->err.status;
 }
 
+/** The first TLS host of a name; CONFIGURATOR_NONE. */
+static configurator_host_t tls_host(const cmd_edit_t *edit, const char *name)
+{
+    json_t *host;
+    size_t i;
+
+    json_array_foreach(json_object_get(edit->before, "virtual_hosts"), i,
+                       host) {
+        if (json_is_true(json_object_get(host, "ssl"))
+            && cmd_host_has_name(host, name) == 1) {
+            return (configurator_host_t)i;
+        }
+    }
+    return CONFIGURATOR_NONE;
+}
+
+/** The site that is to be enhanced: what serves the name by http or, where
+ *  nobody does and it is not about http, by TLS. */
+static apr_status_t find_site(const cmd_edit_t *edit, const wish_t *wish,
+                              const apr_array_header_t *names,
+                              apr_array_header_t **psites)
+{
+    configurator_host_t tls = tls_host(edit, wish->name);
+    configurator_choice_t choice;
+    acme_err_t nobody = { 0 };
+    cmd_site_t *site;
+
+    memset(&choice, 0, sizeof(choice));
+    if (wish->what == CONFIGURATOR_REDIRECT || tls == CONFIGURATOR_NONE
+        || !APR_STATUS_IS_ENOENT(configurator_choose(
+               &choice, edit->configurator, wish->name, NULL, &nobody,
+               edit->cmd->pool))) {
+        return cmd_sites_find(edit, names, psites);
+    }
+    site = apr_pcalloc(edit->cmd->pool, sizeof(*site));
+    site->hosts = apr_array_make(edit->cmd->pool, 1,
+                                 sizeof(configurator_host_t));
+    APR_ARRAY_PUSH(site->hosts, configurator_host_t) = tls;
+    *psites = apr_array_make(edit->cmd->pool, 1, sizeof(void *));
+    APR_ARRAY_PUSH(*psites, cmd_site_t *) = site;
+    return APR_SUCCESS;
+}
+
 static apr_status_t plan(cmd_edit_t *edit, const wish_t *wish,
                          const cmd_site_t *site)
 {
@@ -102,7 +145,7 @@ static void run(cmd_edit_t *edit, const wish_t *wish,
     cmd_t *cmd = edit->cmd;
     apr_array_header_t *sites;
 
-    if (cmd_sites_find(edit, names, &sites) == APR_SUCCESS
+    if (find_site(edit, wish, names, &sites) == APR_SUCCESS
         && plan(edit, wish, APR_ARRAY_IDX(sites, 0, cmd_site_t *))
            == APR_SUCCESS
         && cmd_edit_test(edit) == APR_SUCCESS && !cmd->options.plan

@@ -554,6 +554,10 @@ apr_status_t cmd_ask_agreement(cmd_t *cmd, const char *ca);
 
 /* ------------------------------------------------------------ targets.c */
 
+/** 1 if a virtual host of the document has the name itself, 2 if one of its
+ *  patterns fits. */
+int cmd_host_has_name(const json_t *host, const char *name);
+
 /** What is to be asked about names (of const char *), by cmd->config; of
  *  validator_target_t. */
 apr_array_header_t *cmd_targets(cmd_t *cmd, const apr_array_header_t *names);

@@ -83,8 +83,7 @@ static void add_host(apr_array_header_t *list, const cmd_t *cmd,
 
 /* ------------------------------------------------------------------ hosts */
 
-/** 1 if the host has the name itself, 2 if one of its patterns fits. */
-static int has_name(const json_t *host, const char *name)
+int cmd_host_has_name(const json_t *host, const char *name)
 {
     const char *own = text_of(host, "server_name");
     json_t *alias;
@@ -221,7 +220,7 @@ static void take_hosts(validator_target_t *target, cmd_t *cmd,
                        host) {
         int is_tls = json_is_true(json_object_get(host, "ssl"));
 
-        if (has_name(host, target->name) != by) {
+        if (cmd_host_has_name(host, target->name) != by) {
             continue;
         }
         if (is_tls) {
