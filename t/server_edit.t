@@ -25,9 +25,10 @@ my @ports = $rig->ports(4);
 my $own = $rig->make_tls('own');
 my @names = @ARGV ? @ARGV : ACME::Root::names();
 
-for my $name (@names) {
+for my $name (grep { $_ ne 'a2enmod' } @names) {
     subtest $name => sub { tree($name) };
 }
+subtest 'a2enmod' => \&a2enmod if !@ARGV || "@ARGV" eq 'a2enmod';
 
 # The document as acmectl has it: whether the tree loads mod_acme itself is
 # in it.
@@ -124,6 +125,75 @@ sub early
     is $config->{modules}{headers}, $r->{config}{modules}{headers},
         'and only that' if $r->{out} !~ /snippet|conf\.modules\.d/;
     return;
+}
+
+# -------------------------------------------------------------- a2enmod
+
+# Every module of this Debian, enabled by a2enmod and by us, each on a tree
+# of its own: the same links, or a refusal of both. Not those for which
+# a2enmod asks apachectl or starts services.
+sub a2enmod
+{
+    my $program = '/usr/sbin/a2enmod';
+    my $available = '/etc/apache2/mods-available';
+    my @modules = map { m{([^/]+)\.load$} } glob "$available/*.load";
+
+    plan skip_all => 'needs Debian' if !-x $program || !@modules;
+    for my $module (grep { !/^(?:cgi|cache_disk|acme)$/ } @modules) {
+        my ($theirs, $ours) = map { debian_tree("$_-$module") }
+                              qw(theirs ours);
+        my $r = $rig->run([$program, '-q', $module], env => {
+            APACHE_CONFDIR => $theirs, APACHE_STATE_DIRECTORY => "$theirs/var",
+        });
+        my $put = $rig->run([$PUT, dump_of($ours), ACME::Rig::module_path(),
+                             "module=$module"]);
+
+        is !!$put->{status}, !!$r->{status}, "$module: the same answer"
+            or diag $r->{out}, $r->{err}, $put->{out};
+        is_deeply links($ours), links($theirs), "$module: the same links"
+            if !$r->{status};
+    }
+    return;
+}
+
+# Debian's modules, one of them enabled.
+sub debian_tree
+{
+    my ($name) = @_;
+    my $dir = $rig->make_dir("a2enmod/$name");
+
+    $rig->make_dir("$dir/$_") for qw(mods-enabled var);
+    symlink '/etc/apache2/mods-available', "$dir/mods-available"
+        or die "$dir: $!\n";
+    $rig->write_file("$dir/apache2.conf",
+                     join '', map { "IncludeOptional mods-enabled/*.$_\n" }
+                     qw(load conf));
+    symlink "../mods-available/$_", "$dir/mods-enabled/$_"
+        for qw(mpm_event.load mpm_event.conf);
+    return $dir;
+}
+
+# As much of a document as is needed here.
+sub dump_of
+{
+    my ($dir) = @_;
+
+    return $rig->write_file("$dir.json", JSON::PP->new->utf8->encode({
+        server => { config => "$dir/apache2.conf", root => $dir,
+            modules_dir => '/usr/lib/apache2/modules', listeners => [],
+            listen => [], pid_file => "$dir/pid", binary => '/usr/sbin/x',
+            main => { server_name => undef, aliases => [],
+                      directives => [] },
+            port_map => { http => 80, https => 443 } },
+        modules => {}, virtual_hosts => [], domains => [],
+    }));
+}
+
+sub links
+{
+    my ($dir) = @_;
+
+    return { map { m{([^/]+)$}; $1 => readlink } glob "$dir/mods-enabled/*" };
 }
 
 done_testing;

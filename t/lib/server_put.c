@@ -5,7 +5,7 @@
  *     server_put DUMP MODULE WISH...
  *
  * DUMP is a file with the document of DUMP_ACME, MODULE mod_acme.so, WISH
- * "ssl", "headers", "acme", "stapling", "listen=PORT", "agreement" or
+ * "ssl", "headers", "module=NAME", "acme", "stapling", "listen=PORT", "agreement" or
  * "contact=MAIL"; "early" writes only what a certificate waits for. Prints
  * steps and warnings, then "changes: N".
  */
@@ -40,6 +40,9 @@ static apr_status_t wish(configurator_plan_t *plan, const char *word)
 
     if (strcmp(word, "ssl") == 0 || strcmp(word, "headers") == 0) {
         plan_want_module(plan, word, "for the test");
+    }
+    else if (starts(word, "module=")) {
+        plan_want_module(plan, word + 7, "for the test");
     }
     else if (strcmp(word, "acme") == 0) {
         plan->acme = 1;
