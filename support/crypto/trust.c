@@ -112,7 +112,6 @@ static int verify_setup(X509_STORE_CTX *ctx, apr_time_t now, int *unknown)
     X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
     X509_STORE_CTX_set_verify_cb(ctx, verify_step);
     return X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_SERVER)
-        && X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CHECK_SS_SIGNATURE)
         && X509_STORE_CTX_set_ex_data(ctx, 0, unknown);
 }
 
