@@ -457,6 +457,17 @@ void base_user_find(const char *user, uid_t *puid, gid_t *pgid);
  */
 int base_user_become(uid_t uid, gid_t gid);
 
+/**
+ * Confine a forked child for good: no new privileges, not to be traced, no
+ * core, no file that grows; it is killed when its parent ends. To be called
+ * behind base_user_become, which makes the kernel forget the latter.
+ * Source: prctl(2), setrlimit(2).
+ *
+ * @param parent  its parent's pid, taken before the fork
+ * @return 0; else errno, ESRCH if the parent is gone, and it must end
+ */
+int base_child_confine(pid_t parent);
+
 /** Close every descriptor from first (3 or more) up, but for keep (-1:
  *  none). Safe between fork and exec. Source: close_range(2). */
 void base_close_from(int first, int keep);

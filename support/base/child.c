@@ -7,6 +7,8 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,6 +44,20 @@ int base_user_become(uid_t uid, gid_t gid)
     }
     /* Believe it when it is seen. */
     return setuid(0) == 0 ? EPERM : 0;
+}
+
+int base_child_confine(pid_t parent)
+{
+    const struct rlimit none = { 0, 0 };
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+        || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0
+        || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0
+        || setrlimit(RLIMIT_CORE, &none) != 0
+        || setrlimit(RLIMIT_FSIZE, &none) != 0) {
+        return errno;
+    }
+    return getppid() == parent ? 0 : ESRCH;
 }
 
 void base_close_from(int first, int keep)

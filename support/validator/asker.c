@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <apr_strings.h>
@@ -99,25 +97,6 @@ void asker_target(asker_t *asker, int target, apr_pool_t *pool)
 
 /* -------------------------------------------------------------- the child */
 
-/** No way back, no core, no file that grows, gone with the parent. */
-static int confine(const plan_t *plan, pid_t parent)
-{
-    const struct rlimit none = { 0, 0 };
-    int error = base_user_become(plan->uid, plan->gid);
-
-    if (error) {
-        return error;
-    }
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-        || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0
-        || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0
-        || setrlimit(RLIMIT_CORE, &none) != 0
-        || setrlimit(RLIMIT_FSIZE, &none) != 0) {
-        return errno;
-    }
-    return getppid() == parent ? 0 : ESRCH;
-}
-
 static void write_all(int fd, const char *data, apr_size_t len)
 {
     while (len > 0) {
@@ -166,7 +145,8 @@ void asker_main(int fd, const plan_t *plan, int first, int step,
     base_signals_reset();
     signal(SIGPIPE, SIG_IGN);
     base_close_from(3, fd);
-    if (confine(plan, parent) != 0) {
+    if (base_user_become(plan->uid, plan->gid) != 0
+        || base_child_confine(parent) != 0) {
         _exit(2);
     }
     apr_pool_create(&line.pool, pool);

@@ -7,8 +7,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "http/http.h"
@@ -22,21 +20,6 @@ static int drop_privileges(const char *user)
 
     base_user_find(user, &uid, &gid);
     return base_user_become(uid, gid);
-}
-
-/** No way back, no core, no file that grows, gone with the keeper. */
-static int confine(pid_t keeper)
-{
-    const struct rlimit none = { 0, 0 };
-
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-        || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0
-        || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0
-        || setrlimit(RLIMIT_CORE, &none) != 0
-        || setrlimit(RLIMIT_FSIZE, &none) != 0) {
-        return errno;
-    }
-    return getppid() == keeper ? 0 : ESRCH;
 }
 
 /** Keep fd (as 3) and nothing else; 0 to 2 go to /dev/null. @return errno */
@@ -141,7 +124,7 @@ void net_main(int fd, pid_t keeper, const worker_plan_t *plan,
         error = drop_privileges(plan->user);
     }
     if (!error) {
-        error = confine(keeper);
+        error = base_child_confine(keeper);
     }
     if (error) {
         char buf[200];

@@ -6,8 +6,15 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+static apr_time_t mono(void)
+{
+    return base_clock_system()->mono(base_clock_system());
+}
 
 /* Run fn in a child; it tells by its exit status what it saw. */
 static int in_child(int (*fn)(void))
@@ -70,6 +77,69 @@ START_TEST(become_another)
 {
     ck_assert_int_eq(in_child(become), 0);
     ck_assert_int_eq(in_child(become_root), 0);
+}
+END_TEST
+
+static int confined(void)
+{
+    pid_t parent = getppid();
+    struct rlimit limit;
+
+    if (base_child_confine(parent) != 0 || prctl(PR_GET_DUMPABLE) != 0
+        || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) {
+        return 1;
+    }
+    if (getrlimit(RLIMIT_CORE, &limit) != 0 || limit.rlim_max != 0
+        || getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_max != 0) {
+        return 2;
+    }
+    return base_child_confine(parent + 1) == ESRCH ? 0 : 3;
+}
+
+/* A child that is confined can become, trace and write nothing, and knows
+ * when its parent is gone. */
+START_TEST(confine)
+{
+    ck_assert_int_eq(in_child(confined), 0);
+}
+END_TEST
+
+static int with_child(void)
+{
+    int ends[2];
+    char buf;
+    pid_t pid, self = getpid();
+
+    if (pipe(ends) != 0 || (pid = fork()) < 0) {
+        return 1;
+    }
+    if (pid == 0) {
+        close(ends[0]);
+        if (base_child_confine(self) == 0 && write(ends[1], "x", 1) == 1) {
+            pause();
+        }
+        _exit(1);
+    }
+    close(ends[1]);
+    if (read(ends[0], &buf, 1) != 1) {
+        return 2;
+    }
+    return 0;
+}
+
+/* ... and ends with it. */
+START_TEST(confine_ends)
+{
+    int ends[2];
+    char buf;
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(in_child(with_child), 0);
+    close(ends[1]);
+    /* Open as long as the grandchild has it. */
+    ck_assert_int_eq(base_fd_wait(ends[0], POLLIN, mono() + 5000000),
+                     APR_SUCCESS);
+    ck_assert_int_eq(read(ends[0], &buf, 1), 0);
 }
 END_TEST
 
@@ -263,11 +333,6 @@ START_TEST(drain_a_flood)
 }
 END_TEST
 
-static apr_time_t mono(void)
-{
-    return base_clock_system()->mono(base_clock_system());
-}
-
 /* A wait ends when there is something to read, when the other end is gone,
  * and else when its time is up, not before. */
 START_TEST(fd_wait)
@@ -322,6 +387,8 @@ Suite *child_suite(void)
 
     tcase_add_test(tc, find);
     tcase_add_test(tc, become_another);
+    tcase_add_test(tc, confine);
+    tcase_add_test(tc, confine_ends);
     tcase_add_test(tc, close_from);
     tcase_add_test(tc, signals_reset);
     tcase_add_test(tc, children_keep);
