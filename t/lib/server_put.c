@@ -5,9 +5,9 @@
  *     server_put DUMP MODULE WISH...
  *
  * DUMP is a file with the document of DUMP_ACME, MODULE mod_acme.so, WISH
- * "ssl", "headers", "module=NAME", "acme", "stapling", "listen=PORT", "agreement" or
- * "contact=MAIL"; "early" writes only what a certificate waits for. Prints
- * steps and warnings, then "changes: N".
+ * "ssl", "headers", "module=NAME", "acme", "stapling", "listen=PORT",
+ * "agreement" or "contact=MAIL"; "early" writes only what a certificate
+ * waits for. Prints steps and warnings, then "changes: N".
  */
 #include <stdio.h>
 #include <stdlib.h>
