@@ -9,6 +9,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Socket::IP;
 use Test::More;
 
 use ACME::OldSite;
@@ -195,6 +196,39 @@ my $secured = $scene->tree;
         ['a.test', 'b.test', 'old.a.test', 'www.a.test'], 'asks all names';
     $scene->ends(['rollback'], 0, 'rollback');
     is_deeply $scene->tree, $pristine, 'all files as before';
+}
+
+# The same name on two addresses is one site with two hosts, and one
+# certificate, also for a name that only one of them has.
+SKIP: {
+    my ($http, $https) = ($httpd->http, $httpd->https);
+    my $text = $scene->text;
+
+    skip 'no IPv6 here', 1 if !IO::Socket::IP->new(Listen => 1,
+        LocalHost => '::1', LocalPort => $https);
+    $scene->write("Listen [::1]:$http\nListen [::1]:$https\n" . <<'END');
+<VirtualHost 127.0.0.1:%HTTP%>
+    ServerName six.test
+</VirtualHost>
+<VirtualHost [::1]:%HTTP%>
+    ServerName six.test
+    ServerAlias www.six.test
+</VirtualHost>
+END
+    $httpd->graceful;
+    my $r = $scene->ends(['secure', 'six.test', 'www.six.test', '--redirect',
+                          @options], 0, 'two addresses');
+    is scalar(@{$r->{json}{results}}), 1, 'one certificate';
+    is_deeply [failed_checks($r)], [], 'all checks passed';
+    is(() = $scene->text =~ /SSLEngine on/g, 2, 'two TLS hosts');
+    my $secured = $scene->tree;
+    $r = $scene->ends(['secure', 'six.test', 'www.six.test', '--redirect'],
+                      0, 'again');
+    like notes($r), qr/nothing to do/, 'is nothing to do';
+    is_deeply $scene->tree, $secured, 'and nothing was done';
+    $scene->ends(['rollback'], 0, 'rollback');
+    $scene->write($text);
+    $httpd->graceful;
 }
 
 is $httpd->faults, '', 'no child of httpd crashed';

@@ -294,6 +294,28 @@ sub meanwhile
         json => JSON::PP->new->utf8->decode($rig->read_file($out)) };
 }
 
+# A name that the CA does not issue for: exit 7.
+{
+    my $ca = ACME::Rig::EvilCA->new($rig, name => 'strict-ca',
+        http => $httpd->http, answers => { newOrder => sub {
+            return ACME::Rig::EvilCA::problem(400, 'rejectedIdentifier', 'no',
+                subproblems => [{ detail => 'forbidden',
+                    type => 'urn:ietf:params:acme:error:rejectedIdentifier',
+                    identifier => { type => 'dns', value => 'bad.test' } }])
+        } })->start;
+    local $scene->{ca} = $ca;
+    my $config = $rig->read_file($httpd->config);
+    $rig->write_file($httpd->config, $config
+        =~ s/^(ACMECertificateAuthority) .*/"$1 " . $ca->directory/emr
+        =~ s/^(ACMECACertificateFile) .*/"$1 " . $ca->ca_file/emr);
+    $httpd->graceful;
+    my $r = leaves_all('a name that may not be issued for',
+        ['secure', 'a.test', 'bad.test'], 7, qr/does not issue for this/);
+    is $r->{json}{error}{identifier}, 'bad.test', 'it is named';
+    $rig->write_file($httpd->config, $config);
+    $httpd->graceful;
+}
+
 # An editor was faster: its file is not overwritten.
 {
     my $text = $scene->text;

@@ -49,9 +49,11 @@ static int is_had(const configurator_plan_t *plan,
     return 0;
 }
 
-/* The names that none of hosts has, not by a pattern either: a twin of a
- * host with patterns has them, too. */
+/* The names of the http host that none of hosts has, not by a pattern
+ * either: a twin of a host with patterns has them, too. A certificate may
+ * have more names, of other hosts. */
 static apr_array_header_t *names_left(const configurator_plan_t *plan,
+                                      const host_t *http,
                                       const apr_array_header_t *hosts,
                                       const apr_array_header_t *names)
 {
@@ -61,7 +63,8 @@ static apr_array_header_t *names_left(const configurator_plan_t *plan,
     for (i = 0; i < names->nelts; i++) {
         const char *name = APR_ARRAY_IDX(names, i, const char *);
 
-        if (!is_had(plan, hosts, name)) {
+        if (host_has_name(http, name_lower(name, plan->pool), 1)
+            && !is_had(plan, hosts, name)) {
             APR_ARRAY_PUSH(left, const char *) = name;
         }
     }
@@ -90,7 +93,7 @@ static apr_array_header_t *tls_hosts(apr_array_header_t **pleft,
             APR_ARRAY_PUSH(hosts, int) = found;
         }
     }
-    *pleft = names_left(plan, hosts, deploy->names);
+    *pleft = names_left(plan, host, hosts, deploy->names);
     return hosts;
 }
 
