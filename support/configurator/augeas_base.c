@@ -95,7 +95,6 @@ static int store(augeas_base_t *base, const char *text)
     if (rc == 0) {
         rc = aug_text_store(base->augeas, LENS, INPUT, TREE);
     }
-    aug_rm(base->augeas, INPUT);
     uselocale(before);
     return rc;
 }
@@ -112,12 +111,14 @@ apr_status_t augeas_base_parse(augeas_base_t *base, int *pline,
     int rc = store(base, text);
 
     *pline = 0;
+    if (rc != 0 && aug_error(base->augeas) != AUG_NOERROR) {
+        return failed(base, "parse a section", err);
+    }
     if (rc == 0 && aug_match(base->augeas, ERROR, NULL) == 0) {
         return APR_SUCCESS;
     }
-    if (aug_error(base->augeas) != AUG_NOERROR
-        || aug_get(base->augeas, ERROR_LINE, &line) != 1 || !line) {
-        return failed(base, "parse a section", err);
+    if (aug_get(base->augeas, ERROR_LINE, &line) != 1 || !line) {
+        return failed(base, "tell why it parses no section", err);
     }
     *pline = (int)strtol(line, NULL, 10);
     augeas_base_clear(base);
@@ -132,6 +133,7 @@ void augeas_base_clear(augeas_base_t *base)
         apr_snprintf(name, sizeof(name), "m%d", base->marks--);
         aug_defvar(base->augeas, name, NULL);
     }
+    aug_rm(base->augeas, INPUT);
     aug_rm(base->augeas, TREE);
     aug_rm(base->augeas, "/augeas/text");
 }

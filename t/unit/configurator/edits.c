@@ -374,6 +374,38 @@ START_TEST(copied_twice)
 }
 END_TEST
 
+/* A copy may stand behind another section, of another file as well: with
+ * the bytes that it has where it comes from. */
+START_TEST(copied_behind)
+{
+    site_t s = site(HOST("a") "\n<IfModule ssl_module>\n" HOST("b")
+                    "</IfModule>");
+    text_t *other = rig_text("A\r\n<VirtualHost *:80>\r\n\tB \\\r\n c\r\n"
+                             "</VirtualHost>");
+    const block_t *block = rig_block(s.base, other, 0);
+    block_t *copy;
+
+    unit_ok(block_copy(&copy, block, &err, pool));
+    unit_ok(block_set(copy, -1, 0, "*:443", &err));
+    unit_ok(edits_copy_behind(s.edits, copy, 4, NULL, NULL, &err));
+    becomes(&s, HOST("a") "\n<IfModule ssl_module>\n" HOST("b")
+            "</IfModule>\n\n<VirtualHost *:443>\r\n\tB \\\r\n c\r\n"
+            "</VirtualHost>");
+    s = site(HOST("a") HOST("b"));
+    unit_ok(edits_copy_behind(s.edits, rig_block(s.base, s.text, 0), 3,
+                              "If", "x", &err));
+    becomes(&s, HOST("a") HOST("b") "<If x>\n" HOST("a") "</If>\n");
+    unit_fails(edits_copy_behind(s.edits, copy, 1, NULL, NULL, &err),
+               APR_EINVAL, "no section to put a copy behind");
+    base_err_clear(&err);
+    unit_fails(edits_copy_behind(s.edits, copy, 6, NULL, NULL, &err),
+               APR_EINVAL, "no section to put a copy behind");
+    base_err_clear(&err);
+    unit_fails(edits_copy_behind(s.edits, copy, -1, NULL, NULL, &err),
+               APR_EINVAL, "no section to put a copy behind");
+}
+END_TEST
+
 /* A copy whose wrapping word cannot be one. */
 START_TEST(bad_wrap)
 {
@@ -513,6 +545,7 @@ Suite *edits_suite(void)
     tcase_add_test(tc, edited_and_copied);
     tcase_add_test(tc, copied_comment);
     tcase_add_test(tc, copied_twice);
+    tcase_add_test(tc, copied_behind);
     tcase_add_test(tc, bad_wrap);
     tc = unit_case(suite, "proof");
     tcase_add_test(tc, tampered_value);

@@ -109,20 +109,35 @@ START_TEST(perl)
 }
 END_TEST
 
-/* A section that would take the lens minutes is refused at once. */
-START_TEST(too_long)
+/** A section of n times the same. */
+static const char *many(const char *before, int n, const char *what,
+                        const char *behind)
 {
-    apr_array_header_t *parts = apr_array_make(pool, 5002,
+    apr_array_header_t *parts = apr_array_make(pool, n + 2,
                                                sizeof(const char *));
-    int i;
 
-    APR_ARRAY_PUSH(parts, const char *) = "<If a>\n";
-    for (i = 0; i < 5000; i++) {
-        APR_ARRAY_PUSH(parts, const char *) = "A b\n";
+    APR_ARRAY_PUSH(parts, const char *) = before;
+    while (n-- > 0) {
+        APR_ARRAY_PUSH(parts, const char *) = what;
     }
-    APR_ARRAY_PUSH(parts, const char *) = "</If>\n";
-    refused(apr_array_pstrcat(pool, parts, 0),
-            "site.conf:1: too many lines");
+    APR_ARRAY_PUSH(parts, const char *) = behind;
+    return apr_array_pstrcat(pool, parts, 0);
+}
+
+/* What would take the lens minutes is refused at once. */
+START_TEST(too_much)
+{
+    refused(many("<If a>\n", 5000, "A b\n", "</If>\n"),
+            "site.conf:5001: the section is too large");
+    refused(many("<If a>\nB\nA ", 10000, " x", " y\n</If>\n"),
+            "site.conf:3: the section is too large");
+    refused(many("<If a>\nA ", 524288, "x", "\n</If>\n"),
+            "site.conf:2: the section is too large");
+    refused(apr_pstrcat(pool, many("", 500, "<If a>\n", ""),
+                        many("", 500, "</If>\n", ""), NULL),
+            "site.conf:402: the section is too large");
+    ck_assert_int_eq(take(many("<If a>\nA ", 500, " x", "\n</If>\n"), 0, 2)
+                     ->nelts, 2);
 }
 END_TEST
 
@@ -154,7 +169,7 @@ Suite *reading_suite(void)
     tcase_add_test(tc, culprit);
     tcase_add_test(tc, disagreement);
     tcase_add_test(tc, perl);
-    tcase_add_test(tc, too_long);
+    tcase_add_test(tc, too_much);
     tcase_add_test(tc, again);
     return suite;
 }
