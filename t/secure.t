@@ -167,6 +167,29 @@ my $secured = $scene->tree;
     $scene->{ca}->start;
 }
 
+# Its files can be named the first time, too; only after they are there.
+{
+    my $restarts = $httpd->restarts;
+    my $r = $scene->ends(['secure', '--static-files', '--plan', 'b.test',
+                          @options], 0, 'a plan with files');
+
+    like $r->{json}{diff}, qr{^\+.*SSLCertificateFile .*/b\.test/}m,
+        'shows them';
+    $r = $scene->ends(['secure', '--static-files', 'b.test', @options], 0,
+                      'with files');
+    like $scene->text, qr/ACMEDomain b\.test\n.*SSLCertificateFile /,
+        'both are there';
+    is $httpd->restarts, $restarts + 1, 'one restart';
+    is_deeply [failed_checks($r)], [], 'all checks passed';
+    $scene->serves_ok('b.test');
+    $r = $scene->ends(['secure', '--static-files', 'b.test'], 0, 'again');
+    like notes($r), qr/nothing to do/, 'nothing to do';
+    $r = $scene->ends(['certificates'], 0, 'certificates');
+    is scalar(@{$r->{json}{certificates}}), 1, 'it is renewed';
+    $scene->ends(['rollback'], 0, 'rollback');
+    is_deeply $scene->tree, $pristine, 'all files as before';
+}
+
 # A stopped server is not started; nobody could answer the CA.
 {
     $httpd->stop;
@@ -174,7 +197,7 @@ my $secured = $scene->tree;
     like notes($r), qr/httpd does not run: it was not started/, 'a note';
     ok !$httpd->is_running, 'it is not';
     $scene->ends(['rollback'], 0, 'rollback');
-    $scene->refuses(['secure', 'b.test', @options], 1, qr/not running/,
+    $scene->refuses(['secure', 'first.test', @options], 1, qr/not running/,
                     'secure');
     is_deeply $scene->tree, $pristine, 'nothing was touched';
     $scene->start;

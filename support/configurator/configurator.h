@@ -137,8 +137,9 @@ typedef struct configurator_deploy_t {
     apr_array_header_t *names;         /**< const char *: of the
                                             certificate, the first names it */
     const char *certificate;           /**< nullable: SSLCertificateFile and */
-    const char *key;                   /**< SSLCertificateKeyFile instead of
-                                            the module's hand */
+    const char *key;                   /**< SSLCertificateKeyFile besides
+                                            ACMEDomain: httpd serves the
+                                            files, not the module */
     int port;                          /**< of TLS; 0: the port map's */
     int replace;                       /**< 1: take the place of another
                                             certificate where a TLS host has

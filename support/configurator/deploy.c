@@ -145,8 +145,8 @@ static apr_status_t again(configurator_plan_t *plan, int *pchanged,
                           acme_err_t *err)
 {
     int insert = 0;
-    apr_status_t rv = deploy->certificate ? APR_SUCCESS
-        : domain_plan(plan, &insert, pchanged, deploy->names, err);
+    apr_status_t rv = domain_plan(plan, &insert, pchanged, deploy->names,
+                                  err);
 
     return rv == APR_SUCCESS && insert
            ? base_err_set(err, APR_EEXIST, BASE_EXIT_FAILED,

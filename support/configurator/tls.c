@@ -128,8 +128,7 @@ static apr_status_t work_find(work_t *work, int *pchanged,
                             i < 0 ? "" : ", ",
                             i < 0 ? "" : directive_at(tls, i)->args);
     }
-    return deploy->certificate ? APR_SUCCESS
-           : domain_plan(plan, &work->domain, pchanged, deploy->names, err);
+    return domain_plan(plan, &work->domain, pchanged, deploy->names, err);
 }
 
 static apr_status_t work_do(configurator_plan_t *plan, const work_t *work,

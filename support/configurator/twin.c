@@ -6,7 +6,7 @@
  *     no SSLEngine and certificate of its own, nothing of the http host's
  *         redirect, no directive that may stand only once, no redirect that
  *         would lead to itself
- *     ACMEDomain NAME..., SSLEngine on, or the files of a certificate
+ *     ACMEDomain NAME..., the files of a certificate, SSLEngine on
  *
  * What stands in a snippet that the host includes is in the twin as it is
  * there: what must not be in it makes the whole refused.
@@ -378,17 +378,17 @@ static apr_array_header_t *tls_directives(const configurator_deploy_t *deploy,
 {
     apr_array_header_t *list = apr_array_make(pool, 4, sizeof(char *));
 
+    if (insert) {
+        APR_ARRAY_PUSH(list, const char *) = "ACMEDomain";
+        APR_ARRAY_PUSH(list, const char *) =
+            apr_array_pstrcat(pool, deploy->names, ' ');
+    }
     if (deploy->certificate) {
         APR_ARRAY_PUSH(list, const char *) = "SSLCertificateFile";
         APR_ARRAY_PUSH(list, const char *) = text_quote(deploy->certificate,
                                                         pool);
         APR_ARRAY_PUSH(list, const char *) = "SSLCertificateKeyFile";
         APR_ARRAY_PUSH(list, const char *) = text_quote(deploy->key, pool);
-    }
-    else if (insert) {
-        APR_ARRAY_PUSH(list, const char *) = "ACMEDomain";
-        APR_ARRAY_PUSH(list, const char *) =
-            apr_array_pstrcat(pool, deploy->names, ' ');
     }
     APR_ARRAY_PUSH(list, const char *) = "SSLEngine";
     APR_ARRAY_PUSH(list, const char *) = "on";
@@ -410,16 +410,16 @@ static apr_status_t tls_add(block_t *twin,
 {
     apr_status_t rv = APR_SUCCESS;
 
-    if (deploy->certificate) {
+    if (insert) {
+        rv = block_insert(twin, -1, "ACMEDomain", deploy->names, err);
+    }
+    if (rv == APR_SUCCESS && deploy->certificate) {
         rv = block_put(twin, "SSLCertificateFile", deploy->certificate, err,
                        pool);
         if (rv == APR_SUCCESS) {
             rv = block_put(twin, "SSLCertificateKeyFile", deploy->key, err,
                            pool);
         }
-    }
-    else if (insert) {
-        rv = block_insert(twin, -1, "ACMEDomain", deploy->names, err);
     }
     return rv == APR_SUCCESS ? block_put(twin, "SSLEngine", "on", err, pool)
                              : rv;
@@ -636,7 +636,7 @@ apr_status_t twin_plan(configurator_plan_t *plan, int *pchanged,
     if (rv == APR_SUCCESS) {
         rv = twin_stand(&stand, plan, source, deploy, addresses, err);
     }
-    if (rv == APR_SUCCESS && !deploy->certificate) {
+    if (rv == APR_SUCCESS) {
         rv = domain_plan(plan, &insert, pchanged, deploy->names, err);
     }
     if (rv == APR_SUCCESS) {
@@ -740,7 +740,7 @@ apr_status_t twin_plan_main(configurator_plan_t *plan, int *pchanged,
     if (rv == APR_SUCCESS) {
         rv = main_redirects(plan, deploy->port, err);
     }
-    if (rv == APR_SUCCESS && !deploy->certificate) {
+    if (rv == APR_SUCCESS) {
         rv = domain_plan(plan, &insert, pchanged, deploy->names, err);
     }
     if (rv == APR_SUCCESS) {
