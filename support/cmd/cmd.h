@@ -77,6 +77,8 @@ typedef struct cmd_t {
     schema_set_t *schemas;
     base_clock_t *clock;
     json_t *config;                 /**< set by cmd_config */
+    const char *config_text;        /**< what httpd told of it … */
+    apr_size_t config_len;          /**< … bytes */
     const json_t *running;          /**< what the httpd that runs has read,
                                          where that is not config; nullable */
     acme_err_t refused;             /**< why httpd did not tell its

@@ -67,6 +67,8 @@ apr_status_t cmd_read_config(cmd_t *cmd)
         return cmd->err.status;
     }
     /* It is in this document: but does the configuration load it itself? */
+    cmd->config_text = text;
+    cmd->config_len = len;
     json_object_set_new(json_object_get(cmd->config, "modules"), "acme",
                         json_boolean(!cmd->httpd.module));
     cmd->httpd.server = server_string(cmd, "binary");
@@ -85,9 +87,9 @@ apr_status_t cmd_open_store(cmd_t *cmd, int create)
         rv = store_lock(cmd->store, cmd_holder(cmd), cmd->options.wait,
                         &cmd->err, cmd->lock_pool);
     }
-    if (rv == APR_SUCCESS && create && cmd->config) {
-        rv = store_config_write(cmd->store, cmd->config, &cmd->err,
-                                cmd->pool);
+    if (rv == APR_SUCCESS && create && cmd->config && cmd->config_text) {
+        rv = store_config_write(cmd->store, cmd->config_text,
+                                cmd->config_len, &cmd->err, cmd->pool);
     }
     return rv;
 }

@@ -371,6 +371,8 @@ static apr_status_t read_after(cmd_edit_t *edit, int fd)
                              "the document of httpd");
     }
     text[len] = '\0';
+    edit->after_text = text;
+    edit->after_len = (apr_size_t)len;
     return cmd_config_parse(cmd, &edit->after, text, (apr_size_t)len);
 }
 
@@ -475,6 +477,8 @@ apr_status_t cmd_edit_test(cmd_edit_t *edit)
     tell_plan(edit);
     if (edit->planned.changes->nelts == 0) {
         edit->after = edit->before;
+        edit->after_text = cmd->config_text;
+        edit->after_len = cmd->config_len;
         return APR_SUCCESS;
     }
     if (stage(edit, JOURNAL_PERMANENT, edit->planned.changes) != APR_SUCCESS
@@ -684,7 +688,8 @@ static apr_status_t commit(cmd_edit_t *edit, const char *title)
                         json_integer((json_int_t)id));
     json_object_set_new(cmd->result, "files", files_of(edit));
     json_object_set_new(cmd->result, "changed", json_true());
-    store_config_write(cmd->store, edit->after, &ignored, cmd->pool);
+    store_config_write(cmd->store, edit->after_text, edit->after_len,
+                       &ignored, cmd->pool);
     base_err_clear(&ignored);
     if (journal_prune(&pruned, edit->journal, KEEP_NEWEST, KEEP_AGE,
                       cmd->clock->wall(cmd->clock), &ignored, cmd->pool)

@@ -478,6 +478,8 @@ typedef struct cmd_edit_t {
     configurator_plan_t *plan;
     configurator_result_t planned;
     json_t *before;                  /**< the document at the begin */
+    const char *after_text;          /**< after, as httpd told it … */
+    apr_size_t after_len;            /**< … bytes */
     json_t *after;                   /**< with the changes; NULL: nobody has
                                           asked httpd */
     int running;                     /**< 1: httpd ran at the begin */

@@ -288,20 +288,23 @@ apr_status_t store_config_read(json_t **pconfig, const store_t *store,
                           STORE_CONFIG_MAX, err, result_pool, result_pool);
 }
 
-apr_status_t store_config_write(store_t *store, const json_t *config,
-                                acme_err_t *err, apr_pool_t *scratch_pool)
+apr_status_t store_config_write(store_t *store, const char *text,
+                                apr_size_t len, acme_err_t *err,
+                                apr_pool_t *scratch_pool)
 {
     const char *path = store_path(store->dir, "config.json", scratch_pool);
     acme_err_t ignored = { 0 };
-    json_t *kept;
+    apr_size_t kept_len;
+    char *kept;
 
     /* Most runs find what the last one kept. */
-    if (base_json_read(&kept, path, STORE_CONFIG_MAX, &ignored, scratch_pool,
+    if (base_file_read(&kept, &kept_len, path, STORE_CONFIG_MAX, &ignored,
                        scratch_pool) == APR_SUCCESS
-        && json_equal(kept, config)) {
+        && kept_len == len && memcmp(kept, text, len) == 0) {
         return APR_SUCCESS;
     }
-    return base_json_write(path, config, STORE_FILE_MODE, err, scratch_pool);
+    return base_file_write(path, text, len, STORE_FILE_MODE, err,
+                           scratch_pool);
 }
 
 apr_status_t store_reload_due(store_t *store, acme_err_t *err,

@@ -201,8 +201,10 @@ int store_reload_is_due(const store_t *store, apr_pool_t *scratch_pool);
 apr_status_t store_reload_done(store_t *store, acme_err_t *err,
                                apr_pool_t *scratch_pool);
 
-/** Keep the last good document of DUMP_ACME. */
-apr_status_t store_config_write(store_t *store, const json_t *config,
-                                acme_err_t *err, apr_pool_t *scratch_pool);
+/** Keep the last good document of DUMP_ACME, byte for byte as httpd told it;
+ *  nothing is written where it is kept already. */
+apr_status_t store_config_write(store_t *store, const char *text,
+                                apr_size_t len, acme_err_t *err,
+                                apr_pool_t *scratch_pool);
 
 #endif

@@ -109,6 +109,8 @@ START_TEST(stores_have_one_writer)
 
     configure("", "");
     first.config = cmd->config;
+    first.config_text = base_json_text(cmd->config, pool);
+    first.config_len = strlen(first.config_text);
     first.store_dir = cmd->store_dir = apr_pstrcat(pool, dir, "/new", NULL);
     unit_ok(cmd_open_store(&first, 1));
     ck_assert_int_eq(access(apr_pstrcat(pool, dir, "/new/config.json", NULL),

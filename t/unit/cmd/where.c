@@ -53,6 +53,7 @@ static const char *first_note(void)
 /** Keep this configuration file and root as the last good ones. */
 static void keep(const char *config, const char *root)
 {
+    const char *text;
     store_t *store;
     json_t *server;
 
@@ -62,7 +63,8 @@ static void keep(const char *config, const char *root)
     json_object_set_new(server, "config", json_string(config));
     json_object_set_new(server, "root", json_string(root));
     unit_ok(store_open(&store, path("store"), 1, &err, pool));
-    unit_ok(store_config_write(store, cmd->config, &err, pool));
+    text = base_json_text(cmd->config, pool);
+    unit_ok(store_config_write(store, text, strlen(text), &err, pool));
     cmd->config = NULL;
     cmd->store_dir = NULL;
 }

@@ -164,18 +164,27 @@ END_TEST
 
 /* ------------------------------------------------- configuration, reload */
 
-/* The last good configuration is there to be read again. */
+/* The last good configuration is there to be read again; what is there is
+ * not written twice. */
 START_TEST(config_is_kept)
 {
+    static const char text[] = "{\"a\":1}\n", other[] = "{\"a\":2}\n";
+    struct stat before, after;
     json_t *config;
 
     ck_assert_int_eq(store_config_read(&config, store, &err, pool),
                      APR_ENOENT);
     base_err_clear(&err);
-    config = base_json_own(json_pack("{s:i}", "a", 1), pool);
-    unit_ok(store_config_write(store, config, &err, pool));
+    unit_ok(store_config_write(store, text, strlen(text), &err, pool));
     unit_ok(store_config_read(&config, store, &err, pool));
     ck_assert_int_eq(json_integer_value(json_object_get(config, "a")), 1);
+    ck_assert_int_eq(stat(in_store("config.json"), &before), 0);
+    unit_ok(store_config_write(store, text, strlen(text), &err, pool));
+    ck_assert_int_eq(stat(in_store("config.json"), &after), 0);
+    ck_assert_int_eq(before.st_ino, after.st_ino);
+    unit_ok(store_config_write(store, other, strlen(other), &err, pool));
+    unit_ok(store_config_read(&config, store, &err, pool));
+    ck_assert_int_eq(json_integer_value(json_object_get(config, "a")), 2);
 }
 END_TEST
 
