@@ -20,8 +20,8 @@
 #define NAMES_MAX 32
 /* Stands for a name where the host has none, and for what is in a path. */
 #define PROBE_NAME "name.invalid"
-#define PROBE_PART "x"
-#define PROBE_PATH "/x/y"
+#define PROBE_PART "acme-probe"
+#define PROBE_PATH "/acme-probe/y"
 
 /* One directive, taken apart. */
 typedef struct rule_t {
@@ -39,7 +39,8 @@ typedef struct look_t {
     const host_t *host;
     int port;                    /* of TLS */
     apr_array_header_t *names;   /* const char * */
-    apr_pool_t *pool;
+    apr_array_header_t *engines; /* of int: the host's RewriteEngines */
+    apr_pool_t *pool;            /* cleared after each directive */
 } look_t;
 
 /* ----------------------------------------------------------- directives */
@@ -143,15 +144,18 @@ static int rewrite_read(rule_t *rule, int *pfirst, const host_t *host, int i,
 }
 
 /* 1 if the rules that stand beside directive i are switched on. */
-static int is_rewriting(const host_t *host, int i)
+static int is_rewriting(const look_t *look, int i)
 {
-    const directive_t *list = (const directive_t *)host->directives->elts;
+    const directive_t *list = (const directive_t *)
+                              look->host->directives->elts;
     int n, on = 0;
 
-    for (n = host_directive(host, "RewriteEngine", 0); n >= 0;
-         n = host_directive(host, "RewriteEngine", n + 1)) {
-        if (strcmp(list[n].within, list[i].within) == 0) {
-            on = strcasecmp(list[n].args, "on") == 0;
+    for (n = 0; n < look->engines->nelts; n++) {
+        const directive_t *engine = &list[APR_ARRAY_IDX(look->engines, n,
+                                                        int)];
+
+        if (strcmp(engine->within, list[i].within) == 0) {
+            on = strcasecmp(engine->args, "on") == 0;
         }
     }
     return on;
@@ -230,8 +234,10 @@ static void tls_try(const look_t *look, const rule_t *rule, const char *name,
         return;
     }
     redirect->dead = 0;
-    for (i = 0; i < REWRITE_PARTS; i++) {
-        part.text[i] = PROBE_PART;
+    if (path_try(rule, r.path, &part, look->pool) != REWRITE_YES) {
+        for (i = 0; i < REWRITE_PARTS; i++) {
+            part.text[i] = PROBE_PART;
+        }
     }
     target = rule->prefix ? rule->target
              : rewrite_expand(rule->target, &r, &part, &cond, &known,
@@ -288,43 +294,78 @@ static apr_array_header_t *names_of(const host_t *host, apr_pool_t *pool)
     return names;
 }
 
-static void rule_look(const look_t *look, const rule_t *rule,
-                      redirect_t *redirect)
+/* 1 if the target is one host, whatever the request. */
+static int is_one_host(const char *target)
 {
-    int i;
+    return strcspn(target + 8, "%$\\") >= strcspn(target + 8, "/?#");
+}
 
+/* @return 0 if it leads to another host */
+static int rule_look(const look_t *look, const rule_t *rule,
+                     redirect_t *redirect)
+{
+    const char *host, *path;
+    int one = is_one_host(rule->target);
+    int i, n = one && rule->conditions->nelts == 0 ? 1 : look->names->nelts;
+
+    if (one && !is_own(look, rule->target, &host, &path)) {
+        return 0;
+    }
     redirect->dead = 1;
     redirect->whole = 1;
-    for (i = 0; i < look->names->nelts; i++) {
+    for (i = 0; i < n; i++) {
         const char *name = APR_ARRAY_IDX(look->names, i, const char *);
 
         tls_try(look, rule, name, redirect);
         redirect->whole = redirect->whole && http_try(look, rule, name);
     }
+    return 1;
+}
+
+/* Look at directive i. @return 0: it sends nobody to https */
+static int directive_look(const look_t *look, int i, redirect_t *found)
+{
+    const directive_t *d = &APR_ARRAY_IDX(look->host->directives, i,
+                                          directive_t);
+    rule_t rule = { 0 };
+
+    /* a host may have very many of others */
+    if ((d->name[0] | 0x20) != 'r' || !strcasestr(d->args, "https://")) {
+        return 0;
+    }
+    if (strcasecmp(d->name, "RewriteRule") == 0) {
+        return is_rewriting(look, i)
+               && rewrite_read(&rule, &found->first, look->host, i,
+                               look->pool)
+               && rule_look(look, &rule, found);
+    }
+    return strncasecmp(d->name, "Redirect", 8) == 0 && !d->conditional
+           && alias_read(&rule, d, look->pool)
+           && rule_look(look, &rule, found);
 }
 
 apr_array_header_t *redirects_find(const configurator_t *c,
                                    const host_t *host, int port,
                                    apr_pool_t *pool)
 {
-    look_t look = { c, host, port, names_of(host, pool), pool };
+    look_t look = { c, host, port, names_of(host, pool), NULL, NULL };
     apr_array_header_t *list = apr_array_make(pool, 2, sizeof(redirect_t));
     int i;
 
+    look.engines = apr_array_make(pool, 1, sizeof(int));
+    for (i = host_directive(host, "RewriteEngine", 0); i >= 0;
+         i = host_directive(host, "RewriteEngine", i + 1)) {
+        APR_ARRAY_PUSH(look.engines, int) = i;
+    }
+    apr_pool_create(&look.pool, pool);
     for (i = 0; i < host->directives->nelts; i++) {
-        const directive_t *d = &APR_ARRAY_IDX(host->directives, i,
-                                              directive_t);
         redirect_t found = { i, i, 0, 0, 0 };
-        rule_t rule = { 0 };
 
-        if (strcasecmp(d->name, "RewriteRule") == 0
-            ? is_rewriting(host, i)
-              && rewrite_read(&rule, &found.first, host, i, pool)
-            : strncasecmp(d->name, "Redirect", 8) == 0
-              && !d->conditional && alias_read(&rule, d, pool)) {
-            rule_look(&look, &rule, &found);
+        apr_pool_clear(look.pool);
+        if (directive_look(&look, i, &found)) {
             APR_ARRAY_PUSH(list, redirect_t) = found;
         }
     }
+    apr_pool_destroy(look.pool);
     return list;
 }

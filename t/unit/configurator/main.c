@@ -23,6 +23,7 @@ Suite *splice_suite(void);
 Suite *tls_suite(void);
 Suite *twin_suite(void);
 Suite *walk_suite(void);
+Suite *redirect_suite(void);
 
 int main(void)
 {
@@ -42,6 +43,7 @@ int main(void)
         names_suite(),
         ports_suite(),
         reading_suite(),
+        redirect_suite(),
         rewrite_suite(),
         scan_suite(),
         settings_suite(),
