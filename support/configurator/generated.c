@@ -144,18 +144,18 @@ int apache_is_generated(const text_t *text, const char **pwho)
     const phrase_t *phrase;
     const place_t *place;
 
+    for (place = places; place->pattern; place++) {
+        if (apr_fnmatch(place->pattern, text->path, 0) == APR_SUCCESS
+            && (!place->content || strstr(text->data, place->content))) {
+            *pwho = place->who;
+            return 1;
+        }
+    }
     read_head(head, text);
     for (phrase = phrases; phrase->text; phrase++) {
         if (strstr(head, phrase->text)
             && (!phrase->also || strstr(head, phrase->also))) {
             *pwho = phrase->who ? phrase->who : "another program";
-            return 1;
-        }
-    }
-    for (place = places; place->pattern; place++) {
-        if (apr_fnmatch(place->pattern, text->path, 0) == APR_SUCCESS
-            && (!place->content || strstr(text->data, place->content))) {
-            *pwho = place->who;
             return 1;
         }
     }
