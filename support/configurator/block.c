@@ -369,6 +369,16 @@ static int are_equal(const apr_array_header_t *a,
     return a->nelts == b->nelts;
 }
 
+/** 1 if a line has blanks in it that are none to the lens. */
+static int has_odd_blanks(const text_t *text, int i)
+{
+    const scan_line_t *line = &APR_ARRAY_IDX(text->lines, i, scan_line_t);
+    apr_size_t len = line->end - line->start;
+
+    return memchr(text->data + line->start, '\f', len)
+        || memchr(text->data + line->start, '\v', len);
+}
+
 /** Check that a node has arguments that can be set. */
 static apr_status_t check_args(const block_t *block, int node,
                                acme_err_t *err)
@@ -381,7 +391,8 @@ static apr_status_t check_args(const block_t *block, int node,
     }
     reading = target(block, node);
     if (reading->node.kind == SCAN_COMMENT
-        || reading->args != reading->node.words->nelts) {
+        || reading->args != reading->node.words->nelts
+        || has_odd_blanks(block->text, reading->line)) {
         return refuse(block, node, "Augeas reads other arguments than httpd "
                       "does, change the line by hand", err);
     }

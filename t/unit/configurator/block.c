@@ -415,7 +415,8 @@ END_TEST
 START_TEST(bad_sets)
 {
     one_t one = open_one("<VirtualHost *:80>\nA\n# c\nB {a, b}\nC d\\\ne\n"
-                         "D \"a\"b\nE a\"b c\"\n</VirtualHost>\n");
+                         "D \"a\"b\nE a\"b c\"\nF g#\f\"h i\n"
+                         "</VirtualHost>\n");
 
     unit_fails(block_set(one.block, 0, 0, "x", &err), APR_EINVAL,
                "site.conf:2: cannot edit A: it has no such argument");
@@ -437,6 +438,9 @@ START_TEST(bad_sets)
     base_err_clear(&err);
     unit_fails(block_set(one.block, 3, 0, "x", &err), APR_EINVAL,
                "other arguments");
+    base_err_clear(&err);
+    unit_fails(block_set(one.block, 6, 0, "x", &err), APR_EINVAL,
+               "cannot edit F: Augeas reads other arguments");
     base_err_clear(&err);
     unit_fails(block_set_all(one.block, 0, rig_words("\r", NULL), &err),
                APR_EINVAL, "end of line");

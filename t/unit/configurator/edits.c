@@ -187,6 +187,9 @@ START_TEST(refused_lines)
     s = site("A b\n<If x>\n</If>\n");
     put(&s, -1, "</If>");
     fails(&s, APR_EGENERAL, "closes no section");
+    s = site("A b\\");
+    put(&s, -1, "Listen 1");
+    fails(&s, APR_EGENERAL, "site.conf:1: this line would not stay");
     s = site("A b\n");
     put(&s, 0, "Foo {x");
     fails(&s, APR_EINVAL, "Augeas cannot read");
