@@ -401,6 +401,27 @@ $t->type("\r");
 is $t->end, 0, 'acmectl: and it is over';
 is $t->screen, '', 'acmectl: nothing is left';
 
+# An httpd that takes its time: the seconds are counted on a terminal, told
+# once elsewhere, and not with --quiet.
+my @slow = ('--httpd', $rig->path('slow'), 'config');
+$rig->write_file('slow', "#!/bin/sh\nsleep 2.5\nexit 1\n");
+chmod 0755, $rig->path('slow');
+$t = acmectl({}, @slow);
+$t->until(qr/^httpd: reading the configuration \(1 s\)$/);
+$t->until(qr/^httpd: reading the configuration \(2 s\)$/);
+is $t->end, 4, 'acmectl: a slow httpd';
+like $t->screen, qr/^acmectl: /, 'acmectl: the step is gone';
+$t = acmectl({}, '--display', 'dialog', @slow);
+$t->until(qr/httpd: reading the configuration \(1 s\)/);
+$t->until(qr/httpd: reading the configuration \(2 s\)/);
+is $t->end, 4, 'acmectl: a slow httpd in a box';
+like $t->screen, qr/^acmectl: /, 'acmectl: the box is gone';
+like $rig->run([ACME::Rig::acmectl_path(), @slow])->{err},
+    qr/^httpd: reading the configuration \(1 s\)\nacmectl: .*\n$/,
+    'acmectl: a line in a log';
+like $rig->run([ACME::Rig::acmectl_path(), '--quiet', @slow])->{err},
+    qr/^acmectl: .*\n$/, 'acmectl: none with --quiet';
+
 my $failed = $rig->run([ACME::Rig::acmectl_path(),
                         qw(--display dialog checkpoints)]);
 is $failed->{status}, 2, 'acmectl: no terminal';

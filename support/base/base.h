@@ -7,6 +7,7 @@
 #ifndef ACME_BASE_H
 #define ACME_BASE_H
 
+#include <poll.h>
 #include <sys/types.h>
 
 #include <jansson.h>
@@ -501,6 +502,21 @@ void base_pipe_drain(int *pfd, base_take_fn *take, void *baton);
  * @return APR_SUCCESS (ready, or broken); APR_TIMEUP; poll's error
  */
 apr_status_t base_fd_wait(int fd, short events, apr_time_t until);
+
+/* ----------------------------------------------------------------- tick */
+
+/** Somebody waits. */
+typedef void base_tick_fn(void *baton);
+
+/** From now on call tick now and then while this process waits, until
+ *  another one is set; NULL: nobody. Children that are forked do not. */
+void base_tick_set(base_tick_fn *tick, void *baton);
+
+/** A wait goes on: to be called a few times a second. */
+void base_tick(void);
+
+/** poll(2) for a wait that may be long. */
+int base_tick_poll(struct pollfd *fds, int count, int timeout);
 
 /* ---------------------------------------------------------------- clock */
 

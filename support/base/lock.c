@@ -62,6 +62,7 @@ static apr_status_t lock_wait(int fd, apr_interval_time_t wait)
             break;
         }
         apr_sleep(left < POLL_EVERY ? left : POLL_EVERY);
+        base_tick();
     }
     return rv;
 }

@@ -43,8 +43,10 @@ apr_status_t cmd_config_parse(cmd_t *cmd, json_t **pconfig, const char *text,
 static apr_status_t ask_httpd(cmd_t *cmd, const char **ptext,
                               apr_size_t *plen)
 {
-    apr_status_t rv = httpd_dump(ptext, plen, &cmd->httpd, &cmd->err,
-                                 cmd->pool);
+    apr_status_t rv;
+
+    display_progress(cmd->display, "httpd", "reading the configuration");
+    rv = httpd_dump(ptext, plen, &cmd->httpd, &cmd->err, cmd->pool);
 
     if (rv == APR_ENOTIMPL && cmd->brings_module) {
         base_err_clear(&cmd->err);

@@ -114,10 +114,14 @@ int cmd_main(int argc, const char *const *argv, apr_pool_t *pool)
         rv = display_check(&cmd->display_options, &cmd->err, pool);
     }
     cmd->display = display_open(&cmd->display_options, pool);
+    if (!cmd->display_options.quiet) {
+        base_tick_set(display_tick, cmd->display);
+    }
     if (rv == APR_SUCCESS) {
         run_verb(cmd, verb);
     }
     finish_result(cmd);
+    base_tick_set(NULL, NULL);
     display_result(cmd->display, cmd->result);
     /* Who waits for the store need not wait for ACMENotify's program. */
     cmd_unlock_store(cmd);

@@ -85,7 +85,8 @@ static int spawn(display_t *display, dialog_gauge_t *gauge, int input,
     apr_array_header_t *argv;
     void (*interrupt)(int);
     apr_pool_t *pool;
-    int fds[5] = { input, gauge->own, gauge->own, -1, -1 };
+    /* It answers nothing, but wants to know where. */
+    int fds[5] = { input, gauge->own, gauge->own, gauge->own, -1 };
     int error;
 
     apr_pool_create(&pool, display->pool);

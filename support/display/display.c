@@ -219,15 +219,14 @@ static apr_interval_time_t elapsed(const display_t *display)
 
 /* On a terminal one line is drawn again and again; elsewhere (a log, a
  * pipe) each step is a line of its own. */
-static void put_progress(display_t *display, const char *step, int percent,
-                         apr_pool_t *pool)
+static void put_progress(display_t *display, apr_pool_t *pool)
 {
     FILE *err = display->options.err;
-    const char *line = apr_psprintf(pool, "%s (%d s)", step, (int)
-                                    apr_time_sec(elapsed(display)));
+    const char *line = apr_psprintf(pool, "%s (%d s)", display->step,
+                                    display->seconds);
 
-    display->percent = percent;
-    if (display->dialog && dialog_gauge_show(display, line, percent)) {
+    if (display->dialog
+        && dialog_gauge_show(display, line, display->percent)) {
         return;
     }
     if (display->terminal) {
@@ -244,41 +243,78 @@ static void put_progress(display_t *display, const char *step, int percent,
     fflush(err);
 }
 
-void display_progress(display_t *display, const char *name, const char *step)
+/** Show the step, if it is time to. */
+static void show_step(display_t *display)
 {
+    apr_interval_time_t passed = elapsed(display);
     apr_pool_t *pool;
 
-    if (display->options.quiet || elapsed(display) < PATIENCE) {
+    if (display->options.quiet || passed < PATIENCE) {
         return;
     }
+    display->seconds = (int)apr_time_sec(passed);
+    display->shown = 1;
     /* Its own: a long run makes any number of steps. */
     apr_pool_create(&pool, display->pool);
-    put_progress(display, apr_pstrcat(pool, display_line(name, pool), ": ",
-                                      display_line(step, pool), NULL),
-                 display->percent, pool);
+    put_progress(display, pool);
     apr_pool_destroy(pool);
+}
+
+/** Another step, of display->step_pool. */
+static void take_step(display_t *display, const char *step)
+{
+    display->step = step;
+    display->shown = 0;
+    show_step(display);
+}
+
+/** Where the next step's text is to be. */
+static apr_pool_t *step_pool(display_t *display)
+{
+    if (!display->step_pool) {
+        apr_pool_create(&display->step_pool, display->pool);
+    }
+    apr_pool_clear(display->step_pool);
+    return display->step_pool;
+}
+
+void display_progress(display_t *display, const char *name, const char *step)
+{
+    apr_pool_t *pool = step_pool(display);
+
+    take_step(display, apr_pstrcat(pool, display_line(name, pool), ": ",
+                                   display_line(step, pool), NULL));
 }
 
 void display_progress_of(display_t *display, int done, int all,
                          const char *what)
 {
     int percent = all > 0 && done >= 0 ? (int)(100.0 * done / all) : 0;
-    apr_pool_t *pool;
+    apr_pool_t *pool = step_pool(display);
 
-    percent = percent > 100 ? 100 : percent;
-    if (display->options.quiet || elapsed(display) < PATIENCE) {
-        return;
+    display->percent = percent > 100 ? 100 : percent;
+    take_step(display, apr_psprintf(pool, "%s: %d of %d, %d %%",
+                                    display_line(what, pool), done, all,
+                                    display->percent));
+}
+
+void display_tick(void *baton)
+{
+    display_t *display = baton;
+    int redrawn = display->dialog || display->terminal;
+
+    if (display->step
+        && (!display->shown || (redrawn && display->seconds
+                                < (int)apr_time_sec(elapsed(display))))) {
+        show_step(display);
     }
-    apr_pool_create(&pool, display->pool);
-    put_progress(display, apr_psprintf(pool, "%s: %d of %d, %d %%",
-                                       display_line(what, pool), done, all,
-                                       percent), percent, pool);
-    apr_pool_destroy(pool);
 }
 
 void display_progress_end(display_t *display)
 {
     dialog_gauge_end(display);
+    /* What was going on is over. */
+    display->step = NULL;
     if (display->drawn) {
         fprintf(display->options.err, "\r\033[K");
         fflush(display->options.err);

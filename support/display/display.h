@@ -68,7 +68,8 @@ void display_result(display_t *display, const json_t *result);
 /**
  * A job of name reached step; shown on err once a run takes more than a
  * second, unless it is quiet: on a terminal as one line that is redrawn,
- * elsewhere as a line each.
+ * elsewhere as a line each, in a box as text of a gauge; all with the
+ * seconds that the run has taken.
  */
 void display_progress(display_t *display, const char *name,
                       const char *step);
@@ -77,6 +78,11 @@ void display_progress(display_t *display, const char *name,
  *  virtual hosts"); how much that is is shown as well. */
 void display_progress_of(display_t *display, int done, int all,
                          const char *what);
+
+/** A display's base_tick_fn: the step that was reached last goes on. It is
+ *  shown now if it could not be when it began; a line that can be redrawn
+ *  counts the seconds. */
+void display_tick(void *display);
 
 /* ------------------------------------------------------------ questions */
 

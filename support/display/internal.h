@@ -25,6 +25,10 @@ struct display_t {
     int terminal;            /**< err is a terminal: a line may be redrawn */
     int err_width;           /**< columns of err's terminal; 0: no limit */
     apr_time_t opened;       /**< mono clock */
+    apr_pool_t *step_pool;   /**< what step is in; NULL: not yet */
+    const char *step;        /**< what goes on; NULL: nothing known */
+    int shown;               /**< 1: the step was */
+    int seconds;             /**< … when the run had taken so long */
     int percent;             /**< of what can be counted, done last */
     int drawn;               /**< a progress line stands on the terminal */
     apr_pool_t *pool;

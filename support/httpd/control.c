@@ -194,6 +194,7 @@ static int watch_done(const watch_t *watch, apr_time_t until,
     while (!(done = is_restarted(watch)) && clock->mono(clock) < until
            && is_alive(watch->pid, watch->binary, iterpool)) {
         apr_sleep(STEP);
+        base_tick();
         apr_pool_clear(iterpool);
     }
     apr_pool_destroy(iterpool);

@@ -253,6 +253,7 @@ static int run_carry(run_t *run)
         fds[1].fd = run->err.fd;
         poll(fds, 2, run->out.fd < 0 && run->err.fd < 0 ? STEP_CLOSED
                                                         : STEP_OPEN);
+        base_tick();
     }
 }
 

@@ -367,10 +367,12 @@ static void child(int fd, pid_t parent, journal_t *journal,
 /* All of verdict or less, when the child died. */
 static apr_size_t hear(int fd, verdict_t *verdict)
 {
+    struct pollfd pfd = { fd, POLLIN, 0 };
     apr_size_t got = 0;
     ssize_t n = 1;
 
     while (got < sizeof(*verdict) && n != 0) {
+        base_tick_poll(&pfd, 1, -1);
         n = read(fd, (char *)verdict + got, sizeof(*verdict) - got);
         if (n == -1 && errno != EINTR) {
             break;

@@ -245,6 +245,7 @@ static void children_wait(const run_t *run)
         fds[i].events = POLLIN;
     }
     poll(fds, (nfds_t)run->n, STEP);
+    base_tick();
 }
 
 /** Read what there is. @return how many children are not done */

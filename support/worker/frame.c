@@ -60,7 +60,7 @@ static apr_status_t wait_for(int fd, short events, apr_time_t deadline)
     int n;
 
     do {
-        n = poll(&p, 1, left_until(deadline));
+        n = base_tick_poll(&p, 1, left_until(deadline));
     } while (n < 0 && errno == EINTR);
     return n > 0 ? APR_SUCCESS : n == 0 ? APR_TIMEUP : errno;
 }

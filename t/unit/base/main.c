@@ -16,6 +16,7 @@ Suite *link_suite(void);
 Suite *lock_suite(void);
 Suite *log_suite(void);
 Suite *name_suite(void);
+Suite *tick_suite(void);
 Suite *url_suite(void);
 
 int main(void)
@@ -23,7 +24,8 @@ int main(void)
     Suite *suites[] = {
         at_suite(), b64url_suite(), child_suite(), clock_suite(),
         digest_suite(), dir_suite(), err_suite(), file_suite(), json_suite(),
-        link_suite(), lock_suite(), log_suite(), name_suite(), url_suite(),
+        link_suite(), lock_suite(), log_suite(), name_suite(), tick_suite(),
+        url_suite(),
         NULL
     };
 

@@ -159,6 +159,138 @@ START_TEST(progress_fits)
 }
 END_TEST
 
+/** A wait goes on that has taken so many seconds. */
+static void tick(rig_t *rig, int seconds)
+{
+    rig->display->opened -= seconds * APR_USEC_PER_SEC;
+    display_tick(rig->display);
+}
+
+/* A step that began too early to be shown is shown when the run has taken a
+ * second, and in a log only once. */
+START_TEST(ticks_in_lines)
+{
+    rig_t *rig = rig_memory(DISPLAY_TEXT, DISPLAY_COLOR_NEVER, pool);
+
+    tick(rig, 2);
+    rig = rig_memory(DISPLAY_TEXT, DISPLAY_COLOR_NEVER, pool);
+    display_progress(rig->display, "a.test", "ordering");
+    tick(rig, 0);
+    ck_assert_str_eq(rig_err(rig), "");
+    tick(rig, 1);
+    tick(rig, 1);
+    ck_assert_str_eq(rig_err(rig), "a.test: ordering (1 s)\n");
+    display_progress(rig->display, "b.test", "ordering");
+    tick(rig, 5);
+    ck_assert_str_eq(rig_err(rig), "a.test: ordering (1 s)\n"
+                     "b.test: ordering (2 s)\n");
+}
+END_TEST
+
+/* On a terminal the seconds are counted, each drawn once. */
+START_TEST(ticks_redrawn)
+{
+    rig_t *rig = rig_terminal(DISPLAY_COLOR_NEVER, 80, pool);
+
+    display_progress(rig->display, "a.test", "ordering");
+    tick(rig, 1);
+    tick(rig, 0);
+    tick(rig, 2);
+    ck_assert_str_eq(rig_err(rig), "\r\033[Ka.test: ordering (1 s)"
+                     "\r\033[Ka.test: ordering (3 s)");
+}
+END_TEST
+
+/* What is over does not go on: neither before any step nor after the
+ * result, nor if nobody wants to know. */
+START_TEST(ticks_for_nothing)
+{
+    rig_t *rig = rig_memory(DISPLAY_TEXT, DISPLAY_COLOR_NEVER, pool);
+
+    tick(rig, 2);
+    ck_assert_str_eq(rig_err(rig), "");
+    rig->display->options.quiet = 1;
+    display_progress(rig->display, "a.test", "ordering");
+    tick(rig, 2);
+    ck_assert_str_eq(rig_err(rig), "");
+    rig->display->options.quiet = 0;
+    rig_show(rig, DONE, pool);
+    tick(rig, 2);
+    ck_assert_str_eq(rig_err(rig), "");
+}
+END_TEST
+
+/* What can be counted shows how much is done, and never more than all. */
+START_TEST(progress_counted)
+{
+    static const struct {
+        int done;
+        int all;
+        const char *line;
+    } rows[] = {
+        { 0, 8, "hosts: 0 of 8, 0 % (2 s)\n" },
+        { 1, 3, "hosts: 1 of 3, 33 % (2 s)\n" },
+        { 8, 8, "hosts: 8 of 8, 100 % (2 s)\n" },
+        { 9, 8, "hosts: 9 of 8, 100 % (2 s)\n" },
+        { 0, 0, "hosts: 0 of 0, 0 % (2 s)\n" },
+        { -1, 8, "hosts: -1 of 8, 0 % (2 s)\n" }
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        rig_t *rig = rig_memory(DISPLAY_TEXT, DISPLAY_COLOR_NEVER, pool);
+
+        wait_two_seconds(rig);
+        display_progress_of(rig->display, rows[i].done, rows[i].all,
+                            "hosts");
+        ck_assert_str_eq(rig_err(rig), rows[i].line);
+    }
+}
+END_TEST
+
+/* ----------------------------------------------------------------- boxes */
+
+/* Boxes need a terminal; other displays need nothing. */
+START_TEST(boxes_refused)
+{
+    rig_t *rig = rig_memory(DISPLAY_DIALOG, DISPLAY_COLOR_NEVER, pool);
+    display_options_t options = rig->display->options;
+
+    unit_fails(display_check(&options, &err, pool), APR_EINVAL,
+               "--display dialog needs a terminal; use --display text");
+    ck_assert_int_eq(err.exit, BASE_EXIT_USAGE);
+    rig_show(rig, FAILED, pool);
+    ck_assert_str_eq(rig_err(rig), "acmectl: it is broken; mend it\n");
+    options.kind = DISPLAY_TEXT;
+    base_err_clear(&err);
+    unit_ok(display_check(&options, &err, pool));
+    options.kind = DISPLAY_JSON;
+    unit_ok(display_check(&options, &err, pool));
+}
+END_TEST
+
+/* A terminal that TERM does not name, or a program that is none. */
+START_TEST(boxes_impossible)
+{
+    rig_t *rig = rig_asking(80, pool);
+    display_options_t options = rig->display->options;
+
+    options.kind = DISPLAY_DIALOG;
+    options.program = "/nonexistent/dialog";
+    setenv("TERM", "dumb", 1);
+    unit_fails(display_check(&options, &err, pool), APR_EINVAL,
+               "a terminal that TERM names");
+    unsetenv("TERM");
+    base_err_clear(&err);
+    unit_fails(display_check(&options, &err, pool), APR_EINVAL,
+               "a terminal that TERM names");
+    setenv("TERM", "xterm", 1);
+    base_err_clear(&err);
+    unit_fails(display_check(&options, &err, pool), APR_EINVAL,
+               "needs /nonexistent/dialog; install the package dialog");
+}
+END_TEST
+
 /* --quiet shows none. */
 START_TEST(progress_quiet)
 {
@@ -200,6 +332,12 @@ Suite *display_suite(void)
     tcase_add_test(tc, progress_lines);
     tcase_add_test(tc, progress_redrawn);
     tcase_add_test(tc, progress_fits);
+    tcase_add_test(tc, ticks_in_lines);
+    tcase_add_test(tc, ticks_redrawn);
+    tcase_add_test(tc, ticks_for_nothing);
+    tcase_add_test(tc, progress_counted);
+    tcase_add_test(tc, boxes_refused);
+    tcase_add_test(tc, boxes_impossible);
     tcase_add_test(tc, progress_quiet);
     tcase_add_test(tc, progress_is_escaped);
     return suite;
