@@ -49,7 +49,7 @@ my $serial = $scene->serves_ok('a.test')->{serial};
         [['issue'], qr/issue needs a name/],
         [['issue', '--csr'], qr/csr.*; see acmectl --help/],
         [['--color', 'blue', 'renew'], qr/"blue" is not known; use auto/],
-        [['--display', 'dialog', 'renew'], qr/"dialog" is not known/],
+        [['--display', 'cube', 'renew'], qr/"cube" is not known/],
         [['--log', 'printer', 'renew'], qr/"printer": use stderr, syslog/],
         [['--log-level', 'loud', 'renew'], qr/"loud" is not known/],
         [['--wait', '-1', 'renew'], qr/"-1" is not known; give seconds/],
