@@ -529,6 +529,8 @@ void cmd_edit_end(cmd_edit_t *edit);
 typedef struct cmd_site_t {
     apr_array_header_t *hosts;       /**< of configurator_host_t */
     apr_array_header_t *names;       /**< of const char * */
+    const char *id;                  /**< of the certificate; NULL: as the
+                                          first of names */
     int has_files;                   /**< secure.c's */
 } cmd_site_t;
 

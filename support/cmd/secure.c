@@ -140,6 +140,25 @@ static apr_status_t check_contact(cmd_t *cmd)
     return cmd->err.status;
 }
 
+/** 1 if the CA's terms are agreed to for all names, by the server or by
+ *  their domains. */
+static int has_agreement(const secure_t *s)
+{
+    int i;
+
+    for (i = 0; i < s->names->nelts
+                && !server_directive(s, "ACMEAgreement"); i++) {
+        const json_t *domain = cmd_domain_find(s->cmd, APR_ARRAY_IDX(
+            s->names, i, const char *));
+
+        if (!json_is_true(json_object_get(json_object_get(domain, "settings"),
+                                          "agreement"))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static apr_status_t take_settings(secure_t *s)
 {
     const cmd_options_t *options = &s->cmd->options;
@@ -158,7 +177,7 @@ static apr_status_t take_settings(secure_t *s)
                         "ACMEContact") != APR_SUCCESS) {
         return s->cmd->err.status;
     }
-    if (!s->install && !server_directive(s, "ACMEAgreement")) {
+    if (!s->install && !has_agreement(s)) {
         settings->agreement = 1;
         return cmd_ask_agreement(s->cmd, settings->ca ? settings->ca
                                  : ca ? args_of(ca) : LETSENCRYPT);
@@ -188,11 +207,18 @@ static const char *name_of(const cmd_site_t *site)
     return APR_ARRAY_IDX(site->names, 0, const char *);
 }
 
+/** The site's certificate: that of a domain that was there may be called
+ *  otherwise. */
+static const char *id_of(const cmd_site_t *site)
+{
+    return site->id ? site->id : name_of(site);
+}
+
 /** 1 if the files that SSLCertificateFile is to name are there. */
 static int has_files(const secure_t *s, const cmd_site_t *site)
 {
-    return access(static_path(s, name_of(site), "fullchain.pem"), F_OK) == 0
-           && access(static_path(s, name_of(site), "key.pem"), F_OK) == 0;
+    return access(static_path(s, id_of(site), "fullchain.pem"), F_OK) == 0
+           && access(static_path(s, id_of(site), "key.pem"), F_OK) == 0;
 }
 
 static apr_status_t plan_host(secure_t *s, const cmd_site_t *site,
@@ -210,8 +236,8 @@ static apr_status_t plan_host(secure_t *s, const cmd_site_t *site,
     if (s->cmd->options.static_files
         && (has_files(s, site) || s->cmd->options.plan)) {
         edit->untestable |= !has_files(s, site);
-        deploy->certificate = static_path(s, name_of(site), "fullchain.pem");
-        deploy->key = static_path(s, name_of(site), "key.pem");
+        deploy->certificate = static_path(s, id_of(site), "fullchain.pem");
+        deploy->key = static_path(s, id_of(site), "key.pem");
     }
     if (configurator_deploy(edit->plan, &does, deploy, &s->cmd->err)
         == APR_SUCCESS && s->redirect) {
@@ -264,14 +290,15 @@ static apr_status_t find_certificates(secure_t *s, const json_t *ledger,
     *pcertificates = apr_array_make(cmd->pool, 8, sizeof(void *));
     cmd->config = s->edit->after;
     for (i = 0; i < s->sites->nelts; i++) {
-        const char *name = name_of(APR_ARRAY_IDX(s->sites, i, cmd_site_t *));
-        const json_t *domain = cmd_domain_find(cmd, name);
+        cmd_site_t *site = APR_ARRAY_IDX(s->sites, i, cmd_site_t *);
+        const json_t *domain = cmd_domain_find(cmd, name_of(site));
 
         if (!domain) {
             return base_err_set(&cmd->err, APR_EGENERAL, BASE_EXIT_FAILED,
                                 "httpd finds no ACMEDomain with %s in the "
-                                "changed configuration", name);
+                                "changed configuration", name_of(site));
         }
+        site->id = cmd_domain_name(domain);
         cmd_certificates_of(cmd, domain, ledger, *pcertificates);
     }
     return APR_SUCCESS;
@@ -363,6 +390,7 @@ static int drop_name(secure_t *s, const char *name)
             }
         }
         site->names->nelts = n;
+        site->id = NULL;
     }
     return dropped;
 }

@@ -274,12 +274,8 @@ apr_array_header_t *cmd_targets(cmd_t *cmd, const apr_array_header_t *names)
     int i;
 
     for (i = 0; i < names->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(names, i, const char *);
-
-        /* Nobody is called by a pattern. */
-        if (!strchr(name, '*')) {
-            make_target(apr_array_push(targets), cmd, name);
-        }
+        make_target(apr_array_push(targets), cmd,
+                    APR_ARRAY_IDX(names, i, const char *));
     }
     return targets;
 }
