@@ -21,6 +21,7 @@ typedef struct joined_t {
     apr_size_t *map;          /**< offset in the file of each byte, and of
                                    what ends the line */
     apr_size_t len;
+    apr_size_t room;          /**< for so many bytes, the NUL besides */
     apr_size_t end;           /**< offset behind its end of line */
     int pieces;               /**< physical lines, as httpd counts them */
     int closed;               /**< 1: it has an end of line of its own */
@@ -60,21 +61,36 @@ static int is_continued(const char *data, apr_size_t *plen)
     return 1;
 }
 
-/** Join what starts at start, ending before limit at the latest. */
+/** Make room for more bytes. */
+static void make_room(joined_t *joined, apr_size_t more, apr_pool_t *pool)
+{
+    const char *data = joined->data;
+    const apr_size_t *map = joined->map;
+
+    if (joined->len + more <= joined->room) {
+        return;
+    }
+    joined->room = 2 * joined->len + more;
+    joined->data = apr_palloc(pool, joined->room + 1);
+    joined->map = apr_palloc(pool, (joined->room + 1) * sizeof(*map));
+    if (joined->len) {
+        memcpy(joined->data, data, joined->len);
+        memcpy(joined->map, map, joined->len * sizeof(*map));
+    }
+}
+
+/** Join the logical line that starts at start. */
 static void join(joined_t *joined, const text_t *text, apr_size_t start,
-                 apr_size_t limit, apr_pool_t *pool)
+                 apr_pool_t *pool)
 {
     apr_size_t at = start;
     int more = 1;
 
-    joined->data = apr_palloc(pool, limit - start + 1);
-    joined->map = apr_palloc(pool, (limit - start + 1) * sizeof(apr_size_t));
-    joined->len = 0;
-    joined->pieces = 0;
-    joined->closed = 0;
+    memset(joined, 0, sizeof(*joined));
     while (more) {
         apr_size_t end = piece_end(text, at);
 
+        make_room(joined, end - at + 1, pool);
         joined->pieces++;
         joined->closed = at < end && text->data[end - 1] == '\n';
         for (; at < end; at++) {
@@ -87,27 +103,6 @@ static void join(joined_t *joined, const text_t *text, apr_size_t start,
     joined->data[joined->len] = '\0';
     if (!joined->closed) {
         joined->map[joined->len] = at;
-    }
-}
-
-/** The bytes of a line that may be continued: an upper bound of its end. */
-static apr_size_t line_limit(const text_t *text, apr_size_t start)
-{
-    apr_size_t at = start;
-
-    for (;;) {
-        apr_size_t end = piece_end(text, at);
-        apr_size_t n = end - start;
-
-        if (end == at) {
-            return end;
-        }
-        /* A piece without bytes ends in what is before it. */
-        if (!is_continued(text->data + start, &n)
-            && (at == start || n > at - start)) {
-            return end;
-        }
-        at = end;
     }
 }
 
@@ -214,7 +209,7 @@ apr_array_header_t *text_spans(const text_t *text, const scan_line_t *line,
     apr_size_t at = 0;
     apr_size_t to;
 
-    join(&joined, text, line->start, line->end, pool);
+    join(&joined, text, line->start, pool);
     trim(&scratch, &joined);
     to = strlen(joined.data);
     if (line->kind == SCAN_OPEN) {
@@ -415,7 +410,7 @@ static apr_status_t scan_lines(scan_t *scan)
         joined_t joined;
 
         apr_pool_clear(iterpool);
-        join(&joined, text, at, line_limit(text, at), iterpool);
+        join(&joined, text, at, iterpool);
         line.line = number;
         line.last = number + joined.pieces - 1;
         line.start = at;

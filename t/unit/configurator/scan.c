@@ -195,6 +195,32 @@ START_TEST(covered)
 }
 END_TEST
 
+/* The time grows with the file, whatever is in it. */
+START_TEST(linear)
+{
+    static const char *const units[] = {
+        "A b\n", "\n", "\\\n", "x\\\n\n", "\r\n", "#\\\n", "<A>\n</A>\n",
+        "x\\\n\r\n"
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        size_t n = 400000 / strlen(units[i]);
+        size_t k;
+        char *data = apr_palloc(pool, 400001);
+        text_t *text;
+
+        for (k = 0; k < n; k++) {
+            memcpy(data + k * strlen(units[i]), units[i], strlen(units[i]));
+        }
+        data[n * strlen(units[i])] = '\0';
+        text = scan(data);
+        ck_assert_uint_eq(line(text, text->lines->nelts - 1)->end,
+                          text->len);
+    }
+}
+END_TEST
+
 /* --------------------------------------------------------------- sections */
 
 /* Names of sections match in any case; the close tag keeps its own. */
@@ -442,6 +468,7 @@ Suite *scan_suite(void)
     tcase_add_test(tc, odd_blanks);
     tcase_add_test(tc, ends_of_line);
     tcase_add_test(tc, covered);
+    tcase_add_test(tc, linear);
     tc = unit_case(suite, "sections");
     tcase_add_test(tc, odd_case);
     tcase_add_test(tc, section_at);
