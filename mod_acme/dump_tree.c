@@ -73,6 +73,14 @@ static int is_listed(const ap_directive_t *node)
     return 0;
 }
 
+/* A redirect that leads to anything but https: a site may have very many of
+ * them, and nothing here depends on one. */
+static int is_beside_the_point(const ap_directive_t *node)
+{
+    return strncasecmp(node->directive, "Redirect", strlen("Redirect")) == 0
+           && !(node->args && ap_strcasestr(node->args, "https:"));
+}
+
 /* A section without its brackets: "Location /x". */
 static const char *section_text(const ap_directive_t *node, apr_pool_t *p)
 {
@@ -128,7 +136,7 @@ static void walk_children(walk_t *walk, const ap_directive_t *section);
 static void walk_node(walk_t *walk, const ap_directive_t *node)
 {
     if (!is_section(node)) {
-        if (is_listed(node)) {
+        if (is_listed(node) && !is_beside_the_point(node)) {
             directive_put(walk, node);
         }
     }

@@ -374,7 +374,8 @@ my @REDIRECTS = (@ACME::Conf::MODULES, qw(alias rewrite headers macro));
 # includes are gone, what httpd spells counts, continued lines are joined.
 {
     my $snippet = $conf->write_file('conf/snippet.conf',
-        "# shared\nRedirect /s http://s.test/\nServerSignature Off\n");
+        "# shared\nRedirect /s https://s.test/\nServerSignature Off\n"
+        . "Redirect /n http://s.test/\nRedirectMatch gone ^/g\n");
     my ($json, $r) = document(<<"END", what => 'directives',
 Header set X-Main "a b"
 <VirtualHost *:1>
@@ -392,7 +393,7 @@ Redirect 301 / https://one.test/
 </If>
 </Location>
 Include $snippet
-RedirectMatch ^/y http://y.test/
+RedirectMatch ^/y https://y.test/
 RequestHeader unset Y
 </VirtualHost>
 <VirtualHost *:2>
@@ -410,7 +411,7 @@ ACMEAgreement accepted
 </ACMEDomain>
 <Directory "$dir">
 <Files "a>b">
-RedirectTemp /t http://t.test/
+RedirectTemp /t https://t.test/
 </Files>
 </Directory>
 SSLStaplingCache shmcb:run/stapling
@@ -422,8 +423,8 @@ END
         ['RewriteEngine on 5', 'RewriteCond %{HTTPS}   off 7',
          'RewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R] 8',
          'Redirect 301 / https://one.test/ [Location "/x", If "true"] 12',
-         'Redirect /s http://s.test/ ' . (2 - $r->{first}),
-         'RedirectMatch ^/y http://y.test/ 16'], 'of a host, in order';
+         'Redirect /s https://s.test/ ' . (2 - $r->{first}),
+         'RedirectMatch ^/y https://y.test/ 16'], 'of a host, in order';
     is_deeply [map { $_->{file} } @{$of[0]}[3 .. 5]],
         [$r->{file}, $snippet, $r->{file}], 'each has its own file';
     is_deeply lines_of($of[1], $r), ['SSLEngine on 21', 'ACMEDomain  22'],
@@ -433,7 +434,7 @@ END
     is_deeply lines_of($main->{directives}, $r),
         ['Header set X-Main "a b" 0',
          'ACMEAgreement accepted [ACMEDomain three.test] 30',
-         "RedirectTemp /t http://t.test/ [Directory \"$dir\", "
+         "RedirectTemp /t https://t.test/ [Directory \"$dir\", "
          . 'Files "a>b"] 34',
          'SSLStaplingCache shmcb:run/stapling 37'],
         'of the main server, without those of hosts';
@@ -451,11 +452,11 @@ END
 <Macro host $n>
 <VirtualHost *:1>
 ServerName $n.test
-Redirect / http://to.$n.test/
+Redirect / https://to.$n.test/
 </VirtualHost>
 </Macro>
 <Macro redirect $n>
-Redirect /$n http://$n.test/
+Redirect /$n https://$n.test/
 </Macro>
 Use host a
 Use host b
@@ -468,10 +469,10 @@ END
     valid $json, 'directives of macros';
     is_deeply [map { lines_of($_->{directives}, $r) }
                @{$json->{virtual_hosts}}],
-        [['Redirect / http://to.a.test/ -'], ['Redirect / http://to.b.test/ -'],
-         ['Redirect /c http://c.test/ -']], 'each host its own';
+        [['Redirect / https://to.a.test/ -'], ['Redirect / https://to.b.test/ -'],
+         ['Redirect /c https://c.test/ -']], 'each host its own';
     is_deeply lines_of($json->{server}{main}{directives}, $r),
-        ['Redirect /d http://d.test/ -'], 'and the main server';
+        ['Redirect /d https://d.test/ -'], 'and the main server';
     is_deeply [map { $_->{file} } @{$json->{virtual_hosts}[2]{directives}}],
         [undef], 'no file';
 }
@@ -502,7 +503,7 @@ END
 {
     my $json = document(join('', map { "<IfDefine !D$_>\n<If \"true\">\n" }
                              1 .. 10)
-                        . "Redirect / http://deep.test/\n"
+                        . "Redirect / https://deep.test/\n"
                         . "</If>\n</IfDefine>\n" x 10,
                         modules => \@REDIRECTS, what => 'deep sections');
     is_deeply [map { scalar @{$_->{within}} }
