@@ -211,3 +211,18 @@ configurator_host_t address_hides(const configurator_t *c,
     }
     return CONFIGURATOR_NONE;
 }
+
+const char *address_header(const apr_array_header_t *addresses,
+                           apr_pool_t *pool)
+{
+    const char *header = "";
+    int i;
+
+    for (i = 0; i < addresses->nelts; i++) {
+        header = apr_pstrcat(pool, header, i ? " " : "",
+                             address_text(&APR_ARRAY_IDX(addresses, i,
+                                                         address_t), pool),
+                             NULL);
+    }
+    return header;
+}

@@ -165,7 +165,7 @@ static apr_status_t main_extend(configurator_plan_t *plan,
                            "the names %s by hand", directive->args,
                            apr_array_pstrcat(plan->pool, all, ' '));
     }
-    rv = plan_file(&file, plan, directive->file, JOURNAL_STEP_HOSTS, err);
+    rv = plan_host_file(&file, plan, directive->file, err);
     if (rv != APR_SUCCESS) {
         return rv;
     }

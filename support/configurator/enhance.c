@@ -537,10 +537,12 @@ typedef apr_status_t enhance_fn(const edit_t *edit, const char *name,
 static const struct {
     enhance_fn *on, *off;
     int tls;                     /* 1: in the TLS host */
+    const char *paste;           /* what people may write themselves */
 } table[] = {
-    { redirect_on, redirect_off, 0 },
-    { hsts_on, hsts_off, 1 },
-    { stapling_on, stapling_off, 1 }
+    { redirect_on, redirect_off, 0, "ACMERequireHTTPS permanent\n" },
+    { hsts_on, hsts_off, 1,
+      "Header always set " HSTS_NAME " \"" HSTS_VALUE "\"\n" },
+    { stapling_on, stapling_off, 1, "SSLUseStapling on\n" }
 };
 
 /* The TLS host of a name: one that this plan makes, or one that is there. */
@@ -582,8 +584,11 @@ apr_status_t configurator_enhance(configurator_plan_t *plan, int *presult,
     if (table[what].tls) {
         rv = tls_find(&edit, lower, err);
     }
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (rv == APR_SUCCESS) {
+        rv = (on ? table[what].on : table[what].off)(&edit, lower, err);
     }
-    return (on ? table[what].on : table[what].off)(&edit, lower, err);
+    if (rv == APR_ENOTIMPL && on && !plan->paste) {
+        plan->paste = table[what].paste;
+    }
+    return rv;
 }

@@ -9,7 +9,12 @@
  *     rewrite.c       what a redirect does with one request
  *     redirect.c      which directives send a host's requests to https
  *     plan.c          what a plan holds: files, hosts, wishes, words
+ *     address.c       where a TLS host answers, and where it may stand
+ *     domain.c        the ACMEDomain of a certificate's names
  *     twin.c          the TLS twin of an http host
+ *     twin_rules.c    what may not be in it as it is in the original
+ *     twin_main.c     the same for what the main server serves
+ *     paste.c         its text for people, where it is refused
  *     tls.c           the certificate in a TLS host that is there
  *     deploy.c        configurator_deploy: which of these, or a new host
  *     enhance.c       configurator_enhance
@@ -302,6 +307,11 @@ apr_status_t plan_file(plan_file_t **pfile, configurator_plan_t *plan,
                        const char *path, journal_step_t step,
                        acme_err_t *err);
 
+/* The same for hosts. @return APR_ENOTIMPL if somebody else would write it
+ * anew */
+apr_status_t plan_host_file(plan_file_t **pfile, configurator_plan_t *plan,
+                            const char *path, acme_err_t *err);
+
 /* Index in the file's lines of a directive of the dump; -1. */
 int plan_line_of(const plan_file_t *file, const directive_t *directive);
 
@@ -374,6 +384,10 @@ address_stand_t address_stand(const configurator_t *c,
 configurator_host_t address_hides(const configurator_t *c,
                                   const apr_array_header_t *addresses);
 
+/* The arguments of a header, of address_t. */
+const char *address_header(const apr_array_header_t *addresses,
+                           apr_pool_t *pool);
+
 /* As an argument of <VirtualHost>. */
 const char *address_text(const address_t *address, apr_pool_t *pool);
 
@@ -391,6 +405,43 @@ apr_status_t twin_plan(configurator_plan_t *plan, int *pchanged,
 apr_status_t twin_plan_main(configurator_plan_t *plan, int *pchanged,
                             const configurator_deploy_t *deploy,
                             acme_err_t *err);
+
+/* All that can be wrong before a twin is made. */
+apr_status_t twin_check(configurator_plan_t *plan, const host_t *host,
+                        const configurator_deploy_t *deploy,
+                        const apr_array_header_t *addresses,
+                        acme_err_t *err);
+
+/* Let a twin be one of the plan. @param stand  says where it is and what it
+ * is made of */
+plan_new_t *twin_note(configurator_plan_t *plan, const plan_new_t *stand,
+                      const host_t *host,
+                      const configurator_deploy_t *deploy,
+                      apr_array_header_t *addresses);
+
+/* The directives of a virtual host for the main server's names, into
+ * twin->lines. @param insert  1: with ACMEDomain */
+void twin_main_lines(plan_new_t *twin, const host_t *host,
+                     const configurator_deploy_t *deploy, int insert,
+                     apr_pool_t *pool);
+
+/* What a host includes or inherits, but its twin must not have. */
+apr_status_t twin_rules_check(configurator_plan_t *plan, const host_t *host,
+                              int is_static, acme_err_t *err);
+
+/* Take out of a copy what may not be in a twin, and make its name fit.
+ * @param port  of TLS */
+apr_status_t twin_rules_apply(configurator_plan_t *plan, block_t *twin,
+                              const host_t *host, int port, acme_err_t *err);
+
+/* 1 if a twin has no such directive of its original. */
+int twin_rules_leave(const char *name);
+
+/* "http://NAME:80", the argument of ServerName, is NAME. */
+const char *twin_name_bare(const char *word, apr_pool_t *pool);
+
+/* "FILE:LINE", as far as it is known. */
+const char *directive_place(const directive_t *directive, apr_pool_t *pool);
 
 /* The text of a twin for people to paste. */
 const char *twin_paste(const configurator_plan_t *plan,

@@ -83,6 +83,19 @@ apr_status_t plan_file(plan_file_t **pfile, configurator_plan_t *plan,
     return APR_SUCCESS;
 }
 
+apr_status_t plan_host_file(plan_file_t **pfile, configurator_plan_t *plan,
+                            const char *path, acme_err_t *err)
+{
+    const char *who;
+    apr_status_t rv = plan_file(pfile, plan, path, JOURNAL_STEP_HOSTS, err);
+
+    if (rv == APR_SUCCESS && apache_is_generated((*pfile)->text, &who)) {
+        rv = plan_refuse(plan, NULL, err, "%s is written by %s, which would "
+                         "undo a change: change it there", path, who);
+    }
+    return rv;
+}
+
 int plan_line_of(const plan_file_t *file, const directive_t *directive)
 {
     int i;
@@ -148,19 +161,13 @@ static const host_t *host_shares(const configurator_t *c,
     return NULL;
 }
 
-/* Find the section in a file that is not somebody else's. */
+/* Find the section that httpd has read. */
 static apr_status_t section_find(int *popen, configurator_plan_t *plan,
                                  const plan_file_t *file, const host_t *host,
                                  acme_err_t *err)
 {
     const text_t *text = file->text;
-    const char *who;
 
-    if (apache_is_generated(text, &who)) {
-        return plan_refuse(plan, NULL, err, "%s is written by %s, which "
-                           "would undo a change: change it there",
-                           text->path, who);
-    }
     *popen = text_section_at(text, "VirtualHost", host->line);
     return *popen >= 0 ? APR_SUCCESS
         : plan_refuse(plan, NULL, err, "%s:%d is not the virtual host that "
@@ -186,7 +193,7 @@ apr_status_t plan_section(plan_file_t **pfile, int *popen,
                            "in each of them",
                            host_place(host, plan->pool));
     }
-    rv = plan_file(pfile, plan, host->file, JOURNAL_STEP_HOSTS, err);
+    rv = plan_host_file(pfile, plan, host->file, err);
     return rv == APR_SUCCESS ? section_find(popen, plan, *pfile, host, err)
                              : rv;
 }

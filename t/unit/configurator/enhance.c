@@ -232,6 +232,18 @@ START_TEST(stapling)
 }
 END_TEST
 
+/* What cannot be edited is told with the text to write. */
+START_TEST(paste)
+{
+    site_one("<Macro vh $n>\n<VirtualHost *:80>\nServerName $n\n"
+             "</VirtualHost>\n</Macro>\nUse vh a.test\n");
+    base_err_clear(&err);
+    unit_fails(enhance(CONFIGURATOR_REDIRECT, 1), APR_ENOTIMPL, "macro");
+    ck_assert_str_eq(configurator_paste(site_plan),
+                     "ACMERequireHTTPS permanent\n");
+}
+END_TEST
+
 /* A twin of the same plan gets them as it is made. */
 START_TEST(of_twin)
 {
@@ -342,6 +354,7 @@ Suite *enhance_suite(void)
     tcase_add_test(tc, hsts);
     tcase_add_test(tc, hsts_of_all);
     tcase_add_test(tc, stapling);
+    tcase_add_test(tc, paste);
     tcase_add_test(tc, of_twin);
     tcase_add_test(tc, of_main);
     tcase_add_test(tc, redirect_of_main);

@@ -14,8 +14,10 @@ Suite *layout_suite(void);
 Suite *listen_suite(void);
 Suite *modules_suite(void);
 Suite *names_suite(void);
+Suite *paste_suite(void);
 Suite *ports_suite(void);
 Suite *reading_suite(void);
+Suite *redirect_suite(void);
 Suite *rewrite_suite(void);
 Suite *scan_suite(void);
 Suite *settings_suite(void);
@@ -23,7 +25,6 @@ Suite *splice_suite(void);
 Suite *tls_suite(void);
 Suite *twin_suite(void);
 Suite *walk_suite(void);
-Suite *redirect_suite(void);
 
 int main(void)
 {
@@ -41,6 +42,7 @@ int main(void)
         listen_suite(),
         modules_suite(),
         names_suite(),
+        paste_suite(),
         ports_suite(),
         reading_suite(),
         redirect_suite(),
