@@ -312,28 +312,43 @@ static const char *first_difference(const char *dump, const char *other,
                     : "the end";
 }
 
+/** Are the trees equal? */
+static apr_status_t compare(const block_t *block, const char *want,
+                            const char *is, acme_err_t *err,
+                            apr_pool_t *pool)
+{
+    if (strcmp(want, is) == 0) {
+        return APR_SUCCESS;
+    }
+    return base_err_set(err, APR_EGENERAL, BASE_EXIT_FAILED,
+                        "%s:%d: the edited section would not read as "
+                        "planned, nothing is written: \"%s\" instead of "
+                        "\"%s\"", block->text->path,
+                        block->header.node.line,
+                        first_difference(is, want, pool),
+                        first_difference(want, is, pool));
+}
+
 apr_status_t change_prove(const block_t *block, const text_t *after,
                           int open, const char *wrap, const char *wrap_word,
                           acme_err_t *err, apr_pool_t *scratch_pool)
 {
-    const char *want, *is;
     acme_err_t found = { 0 };
+    const char *want, *is;
+    apr_pool_t *pool;
+    apr_status_t rv;
 
-    if (expected(&want, block, wrap, wrap_word, &found, scratch_pool)
-        || actual(&is, block->base, after, open, &found, scratch_pool)) {
-        return base_err_set(err, APR_EGENERAL, BASE_EXIT_FAILED,
-                            "%s:%d: the edited section cannot be proven, "
-                            "nothing is written: %s", block->text->path,
-                            block->header.node.line, found.message);
+    apr_pool_create(&pool, scratch_pool);
+    if (expected(&want, block, wrap, wrap_word, &found, pool)
+        || actual(&is, block->base, after, open, &found, pool)) {
+        rv = base_err_set(err, APR_EGENERAL, BASE_EXIT_FAILED,
+                          "%s:%d: the edited section cannot be proven, "
+                          "nothing is written: %s", block->text->path,
+                          block->header.node.line, found.message);
     }
-    if (strcmp(want, is) != 0) {
-        return base_err_set(err, APR_EGENERAL, BASE_EXIT_FAILED,
-                            "%s:%d: the edited section would not read as "
-                            "planned, nothing is written: \"%s\" instead "
-                            "of \"%s\"", block->text->path,
-                            block->header.node.line,
-                            first_difference(is, want, scratch_pool),
-                            first_difference(want, is, scratch_pool));
+    else {
+        rv = compare(block, want, is, err, pool);
     }
-    return APR_SUCCESS;
+    apr_pool_destroy(pool);
+    return rv;
 }

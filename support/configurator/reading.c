@@ -152,7 +152,7 @@ static void describe(reading_t *reading, const text_t *text, int i,
         : text_words(text, line, pool);
     reading->node.line = line->last;
     reading->node.parent = within;
-    reading->path = node->path;
+    reading->path = apr_pstrdup(pool, node->path);
     reading->line = i;
     reading->args = node->args;
 }
@@ -287,14 +287,32 @@ apr_status_t reading_again(augeas_base_t *base, const text_t *text,
     return rv;
 }
 
+/** Compare what the lens finds. @param scratch  holds its nodes */
+static apr_status_t take(apr_array_header_t *readings, augeas_base_t *base,
+                         const text_t *text, int first, int last,
+                         acme_err_t *err, apr_pool_t *scratch)
+{
+    agree_t agree = { text, first, last, NULL, 0, NULL, readings };
+    apr_array_header_t *nodes;
+    apr_status_t rv;
+
+    if ((rv = reading_again(base, text, first, last, err, scratch))
+        || (rv = augeas_base_nodes(&nodes, base, err, scratch))) {
+        return rv;
+    }
+    agree.nodes = nodes;
+    agree.index = apr_pcalloc(scratch, sizeof(int)
+                              * (apr_size_t)(last - first + 1));
+    return compare(&agree, err);
+}
+
 apr_status_t reading_take(apr_array_header_t **preadings,
                           augeas_base_t *base, const text_t *text, int first,
                           int last, acme_err_t *err,
                           apr_pool_t *result_pool)
 {
-    agree_t agree = { text, first, last, NULL, 0, NULL, NULL };
     const scan_line_t *big = too_much(text, first, last);
-    apr_array_header_t *nodes;
+    apr_pool_t *scratch;
     apr_status_t rv;
 
     if (big) {
@@ -302,15 +320,9 @@ apr_status_t reading_take(apr_array_header_t **preadings,
                       "line too long to be edited, change the file by hand",
                       err);
     }
-    if ((rv = reading_again(base, text, first, last, err, result_pool))
-        || (rv = augeas_base_nodes(&nodes, base, err, result_pool))) {
-        return rv;
-    }
-    *preadings = apr_array_make(result_pool, nodes->nelts + 1,
-                                sizeof(reading_t));
-    agree.nodes = nodes;
-    agree.index = apr_pcalloc(result_pool, sizeof(int)
-                              * (apr_size_t)(last - first + 1));
-    agree.readings = *preadings;
-    return compare(&agree, err);
+    *preadings = apr_array_make(result_pool, 32, sizeof(reading_t));
+    apr_pool_create(&scratch, result_pool);
+    rv = take(*preadings, base, text, first, last, err, scratch);
+    apr_pool_destroy(scratch);
+    return rv;
 }

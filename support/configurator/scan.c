@@ -231,16 +231,19 @@ apr_array_header_t *text_spans(const text_t *text, const scan_line_t *line,
 apr_array_header_t *text_words(const text_t *text, const scan_line_t *line,
                                apr_pool_t *pool)
 {
+    apr_array_header_t *spans, *words;
+    apr_pool_t *scratch;
     apr_size_t name_end;
-    apr_array_header_t *spans = text_spans(text, line, &name_end, pool);
-    apr_array_header_t *words = apr_array_make(pool, spans->nelts + 1,
-                                               sizeof(const char *));
     int i;
 
+    apr_pool_create(&scratch, pool);
+    spans = text_spans(text, line, &name_end, scratch);
+    words = apr_array_make(pool, spans->nelts + 1, sizeof(const char *));
     for (i = 0; i < spans->nelts; i++) {
-        APR_ARRAY_PUSH(words, const char *) =
-            APR_ARRAY_IDX(spans, i, text_word_t).value;
+        APR_ARRAY_PUSH(words, const char *) = apr_pstrdup(
+            pool, APR_ARRAY_IDX(spans, i, text_word_t).value);
     }
+    apr_pool_destroy(scratch);
     return words;
 }
 
