@@ -144,15 +144,9 @@ apr_status_t configurator_finish(configurator_result_t *result,
     int i;
 
     result->changes = apr_array_copy(result_pool, plan->changes);
-    result->early = apr_array_make(result_pool, 2, sizeof(journal_change_t));
+    result->early = apr_array_copy(result_pool, plan->early);
     result->steps = plan->steps;
     result->warnings = plan->warnings;
-    for (i = 0; i < plan->changes->nelts; i++) {
-        if (APR_ARRAY_IDX(plan->early, i, int)) {
-            APR_ARRAY_PUSH(result->early, journal_change_t) =
-                APR_ARRAY_IDX(plan->changes, i, journal_change_t);
-        }
-    }
     for (i = 0; i < plan->hosts->nelts && rv == APR_SUCCESS; i++) {
         rv = host_finish(APR_ARRAY_IDX(plan->hosts, i, plan_host_t *), err);
     }

@@ -294,8 +294,9 @@ struct configurator_plan_t {
                                        whole server */
     /* results */
     apr_array_header_t *changes;    /* journal_change_t: whole files, links */
-    apr_array_header_t *early;      /* of int: 1 for those of changes that
-                                       are needed before the certificate */
+    apr_array_header_t *early;      /* journal_change_t: those of changes
+                                       that are needed before the
+                                       certificate, with what is needed */
     apr_array_header_t *steps;      /* const char * */
     apr_array_header_t *warnings;   /* const char *, each once */
     const char *paste;
@@ -344,8 +345,11 @@ void plan_want_listen(configurator_plan_t *plan, const char *address,
                       int port);
 
 /* Add a whole new file, link or directory; copies nothing. */
-void plan_add(configurator_plan_t *plan, const journal_change_t *change,
-              int early);
+void plan_add(configurator_plan_t *plan, const journal_change_t *change);
+
+/* The same as far as it is needed before the certificate. */
+void plan_add_early(configurator_plan_t *plan,
+                    const journal_change_t *change);
 
 /* Add a sentence to the steps. */
 void plan_step(configurator_plan_t *plan, const char *fmt, ...)

@@ -54,7 +54,7 @@ apr_status_t server_remove(configurator_plan_t *plan, plan_file_t *file,
 }
 
 void server_create(configurator_plan_t *plan, const char *path,
-                   journal_step_t step, const char *data, int early)
+                   journal_step_t step, const char *data, const char *early)
 {
     journal_change_t change = { 0 };
 
@@ -64,7 +64,12 @@ void server_create(configurator_plan_t *plan, const char *path,
     change.data = data;
     change.len = strlen(data);
     change.mode = 0644;
-    plan_add(plan, &change, early);
+    plan_add(plan, &change);
+    if (early) {
+        change.data = early;
+        change.len = strlen(early);
+        plan_add_early(plan, &change);
+    }
 }
 
 apr_array_header_t *server_wrap(const char *module,

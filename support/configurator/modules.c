@@ -199,7 +199,10 @@ static void add_link(configurator_plan_t *plan, const layout_link_t *link,
     change.path = link->path;
     change.data = link->target;
     change.len = strlen(link->target);
-    plan_add(plan, &change, early);
+    plan_add(plan, &change);
+    if (early) {
+        plan_add_early(plan, &change);
+    }
 }
 
 void server_links(configurator_plan_t *plan, const layout_links_t *links,
@@ -221,6 +224,7 @@ static apr_status_t link_acme(server_plan_t *server, layout_links_t *links,
     const layout_t *layout = server->layout;
     const char *load = apr_pstrcat(plan->pool, layout->available,
                                    "/acme.load", NULL);
+    const char *line;
 
     if (access(load, F_OK) == 0) {
         return layout_enable(links, "acme", err, plan->pool);
@@ -228,9 +232,8 @@ static apr_status_t link_acme(server_plan_t *server, layout_links_t *links,
     if (check_file(plan, "acme", err) != APR_SUCCESS) {
         return err->status;
     }
-    server_create(plan, load, JOURNAL_STEP_UNUSED,
-                  apr_pstrcat(plan->pool, load_line(server, "acme"), "\n",
-                              NULL), 1);
+    line = apr_pstrcat(plan->pool, load_line(server, "acme"), "\n", NULL);
+    server_create(plan, load, JOURNAL_STEP_UNUSED, line, line);
     plan_step(plan, "%s: made, to load mod_acme.", load);
     APR_ARRAY_PUSH(links->modules, const char *) = "acme";
     return layout_link(links, "acme.load", err, plan->pool);
@@ -319,51 +322,53 @@ static const walk_line_t *waiting_line(const server_plan_t *server,
            ? line : NULL;
 }
 
-/** Our own snippet, new or with more in it. */
-static apr_status_t put_snippet(server_plan_t *server,
-                                const apr_array_header_t *lines, int early,
-                                acme_err_t *err)
+/** Lines in a file, those that are early apart. */
+static apr_status_t put_lines(server_plan_t *server, const char *path,
+                              int place, const apr_array_header_t *lines,
+                              const apr_array_header_t *early,
+                              acme_err_t *err)
 {
     configurator_plan_t *plan = server->plan;
-    const char *path = server->layout->snippet;
     plan_file_t *file;
 
-    if (access(path, F_OK) != 0) {
-        server_create(plan, path, JOURNAL_STEP_PORTS,
-                      apr_pstrcat(plan->pool, SNIPPET_HEAD,
-                                  apr_array_pstrcat(plan->pool, lines,
-                                                    '\n'), "\n", NULL),
-                      early);
-        return APR_SUCCESS;
-    }
-    if (server_file(&file, plan, path, JOURNAL_STEP_PORTS, lines, err)
-        != APR_SUCCESS) {
-        return err->status;
-    }
-    return server_insert(plan, file, -1, lines, early, err);
-}
-
-/** Lines in the main file, those that are early apart. */
-static apr_status_t put_main(server_plan_t *server,
-                             const apr_array_header_t *lines,
-                             const apr_array_header_t *early,
-                             acme_err_t *err)
-{
-    configurator_plan_t *plan = server->plan;
-    const walk_t *walk = server->walk;
-    plan_file_t *file;
-    int place = layout_place(walk);
-
-    if (server_file(&file, plan, walk->main->path,
-                    JOURNAL_STEP_UNUSED, lines, err) != APR_SUCCESS) {
-        return err->status;
-    }
-    if (lines->nelts
-        && server_insert(plan, file, place, lines, 0, err) != APR_SUCCESS) {
+    if (server_file(&file, plan, path, JOURNAL_STEP_PORTS,
+                    apr_array_append(plan->pool, lines, early), err)
+        != APR_SUCCESS
+        || (lines->nelts
+            && server_insert(plan, file, place, lines, 0, err)
+               != APR_SUCCESS)) {
         return err->status;
     }
     return early->nelts ? server_insert(plan, file, place, early, 1, err)
                         : APR_SUCCESS;
+}
+
+/** The text of our snippet; NULL without lines. */
+static const char *snippet_text(const apr_array_header_t *lines,
+                                apr_pool_t *pool)
+{
+    return lines->nelts ? apr_pstrcat(pool, SNIPPET_HEAD,
+                                      apr_array_pstrcat(pool, lines, '\n'),
+                                      "\n", NULL) : NULL;
+}
+
+/** Our own snippet, new or with more in it. */
+static apr_status_t put_snippet(server_plan_t *server,
+                                apr_array_header_t *lines,
+                                const apr_array_header_t *early,
+                                acme_err_t *err)
+{
+    configurator_plan_t *plan = server->plan;
+    const char *path = server->layout->snippet;
+
+    if (access(path, F_OK) == 0) {
+        return put_lines(server, path, -1, lines, early, err);
+    }
+    apr_array_cat(lines, early);
+    server_create(plan, path, JOURNAL_STEP_PORTS,
+                  snippet_text(lines, plan->pool),
+                  snippet_text(early, plan->pool));
+    return APR_SUCCESS;
 }
 
 static apr_status_t load_by_lines(server_plan_t *server, acme_err_t *err)
@@ -400,13 +405,12 @@ static apr_status_t load_by_lines(server_plan_t *server, acme_err_t *err)
     if (early->nelts) {
         server_take_settings(server, early, path);
     }
-    if (is_main) {
-        return lines->nelts || early->nelts
-               ? put_main(server, lines, early, err) : APR_SUCCESS;
+    if (lines->nelts == 0 && early->nelts == 0) {
+        return APR_SUCCESS;
     }
-    apr_array_cat(lines, early);
-    return lines->nelts ? put_snippet(server, lines, early->nelts > 0, err)
-                        : APR_SUCCESS;
+    return is_main ? put_lines(server, path, layout_place(server->walk),
+                               lines, early, err)
+                   : put_snippet(server, lines, early, err);
 }
 
 apr_status_t modules_load(server_plan_t *server, acme_err_t *err)

@@ -27,7 +27,7 @@ apr_status_t configurator_plan(configurator_plan_t **pplan,
     plan->modules = apr_hash_make(result_pool);
     plan->listens = apr_array_make(result_pool, 2, sizeof(plan_listen_t));
     plan->changes = apr_array_make(result_pool, 4, sizeof(journal_change_t));
-    plan->early = apr_array_make(result_pool, 4, sizeof(int));
+    plan->early = apr_array_make(result_pool, 4, sizeof(journal_change_t));
     plan->settings = apr_array_make(result_pool, 4, sizeof(char *));
     plan->steps = apr_array_make(result_pool, 4, sizeof(char *));
     plan->warnings = apr_array_make(result_pool, 4, sizeof(char *));
@@ -257,11 +257,15 @@ void plan_want_listen(configurator_plan_t *plan, const char *address,
     new->port = port;
 }
 
-void plan_add(configurator_plan_t *plan, const journal_change_t *change,
-              int early)
+void plan_add(configurator_plan_t *plan, const journal_change_t *change)
 {
     APR_ARRAY_PUSH(plan->changes, journal_change_t) = *change;
-    APR_ARRAY_PUSH(plan->early, int) = early;
+}
+
+void plan_add_early(configurator_plan_t *plan,
+                    const journal_change_t *change)
+{
+    APR_ARRAY_PUSH(plan->early, journal_change_t) = *change;
 }
 
 /* ----------------------------------------------------------------- words */

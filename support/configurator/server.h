@@ -234,9 +234,10 @@ void server_stage_up(configurator_plan_t *plan, apr_array_header_t *changes);
 apr_array_header_t *server_wrap(const char *module,
                                 const apr_array_header_t *lines);
 
-/** Plan a new file, readable by all. */
+/** Plan a new file, readable by all. @param early  nullable; what of its
+ *  content is early */
 void server_create(configurator_plan_t *plan, const char *path,
-                   journal_step_t step, const char *data, int early);
+                   journal_step_t step, const char *data, const char *early);
 
 /** Links to be filled in. */
 layout_links_t server_links_new(const server_plan_t *server);

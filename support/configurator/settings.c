@@ -240,34 +240,6 @@ static const char *file_text(const apr_array_header_t *lines,
     return text;
 }
 
-/** Debian's way: the module's .conf. */
-static apr_status_t put_conf(server_plan_t *server, const char *path,
-                             const apr_array_header_t *lines, int early,
-                             acme_err_t *err)
-{
-    configurator_plan_t *plan = server->plan;
-    layout_links_t links = server_links_new(server);
-    plan_file_t *file;
-    apr_status_t rv;
-
-    if (access(path, F_OK) != 0) {
-        server_create(plan, path, JOURNAL_STEP_UNUSED,
-                      file_text(lines, plan->pool), early);
-    }
-    else {
-        rv = server_file(&file, plan, path, JOURNAL_STEP_PORTS, lines, err);
-        if (rv == APR_SUCCESS) {
-            rv = server_insert(plan, file, -1, lines, early, err);
-        }
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-    }
-    rv = layout_link(&links, "acme.conf", err, plan->pool);
-    server_links(plan, &links, 0, early);
-    return rv;
-}
-
 static int is_new(const server_plan_t *server, const char *name)
 {
     int i;
@@ -281,17 +253,53 @@ static int is_new(const server_plan_t *server, const char *name)
     return 0;
 }
 
-/** The end of the main file: behind all that loads a module. */
+/** The end of a file. */
 static apr_status_t put_end(server_plan_t *server, const char *path,
-                            const apr_array_header_t *lines,
+                            const apr_array_header_t *lines, int early,
                             acme_err_t *err)
 {
     plan_file_t *file;
-    apr_status_t rv = server_file(&file, server->plan, path,
-                                  JOURNAL_STEP_PORTS, lines, err);
+    apr_status_t rv = APR_SUCCESS;
 
-    return rv == APR_SUCCESS
-           ? server_insert(server->plan, file, -1, lines, 0, err) : rv;
+    if (lines->nelts) {
+        rv = server_file(&file, server->plan, path, JOURNAL_STEP_PORTS,
+                         lines, err);
+    }
+    return rv == APR_SUCCESS && lines->nelts
+           ? server_insert(server->plan, file, -1, lines, early, err) : rv;
+}
+
+/** Debian's way: the module's .conf. Of new settings only what is said of
+ *  a new mod_acme is early: httpd 2.4.71 ends when a restart takes the
+ *  cache away, and what is early may go again. */
+static apr_status_t put_conf(server_plan_t *server, const char *path,
+                             const apr_array_header_t *settings,
+                             const apr_array_header_t *cache,
+                             acme_err_t *err)
+{
+    configurator_plan_t *plan = server->plan;
+    layout_links_t links = server_links_new(server);
+    apr_array_header_t *all = apr_array_append(plan->pool, settings, cache);
+    int early = settings->nelts && is_new(server, "acme");
+    apr_status_t rv;
+
+    if (access(path, F_OK) != 0) {
+        server_create(plan, path, JOURNAL_STEP_UNUSED,
+                      file_text(all, plan->pool),
+                      early ? file_text(settings, plan->pool) : NULL);
+        rv = APR_SUCCESS;
+    }
+    else {
+        rv = put_end(server, path, settings, early, err);
+        if (rv == APR_SUCCESS) {
+            rv = put_end(server, path, cache, 0, err);
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        rv = layout_link(&links, "acme.conf", err, plan->pool);
+    }
+    server_links(plan, &links, 0, early);
+    return rv;
 }
 
 /* -------------------------------------------------------------- stapling */
@@ -333,12 +341,15 @@ static int has_cache(const server_plan_t *server)
 }
 
 /** All that goes into sections: settings that have no better place, and
- *  the cache. */
+ *  the cache. Elsewhere than on Debian they end the main file: behind all
+ *  that loads a module. */
 static apr_status_t put_sections(server_plan_t *server, acme_err_t *err)
 {
     configurator_plan_t *plan = server->plan;
-    apr_array_header_t *all = apr_array_make(plan->pool, 8, sizeof(char *));
-    apr_array_header_t *part = apr_array_make(plan->pool, 4, sizeof(char *));
+    apr_array_header_t *settings = apr_array_make(plan->pool, 4,
+                                                  sizeof(char *));
+    apr_array_header_t *cache = apr_array_make(plan->pool, 4,
+                                               sizeof(char *));
     int is_links = server->layout->kind == LAYOUT_LINKS;
     const char *path = is_links
         ? apr_pstrcat(plan->pool, server->layout->available, "/acme.conf",
@@ -346,21 +357,20 @@ static apr_status_t put_sections(server_plan_t *server, acme_err_t *err)
         : server->walk->main->path;
 
     if (server->settings->nelts) {
-        server_take_settings(server, part, path);
-        apr_array_cat(all, server_wrap("acme_module", part));
-        apr_array_clear(part);
+        server_take_settings(server, settings, path);
+        settings = server_wrap("acme_module", settings);
     }
     if (plan->stapling_cache && !has_cache(server)) {
-        APR_ARRAY_PUSH(part, const char *) = stapling_line(server);
-        apr_array_cat(all, server_wrap("ssl_module", part));
+        APR_ARRAY_PUSH(cache, const char *) = stapling_line(server);
+        cache = server_wrap("ssl_module", cache);
         plan_step(plan, "%s: SSLStaplingCache is put in.", path);
     }
-    if (all->nelts == 0) {
+    if (settings->nelts == 0 && cache->nelts == 0) {
         return APR_SUCCESS;
     }
-    return is_links
-           ? put_conf(server, path, all, is_new(server, "acme"), err)
-           : put_end(server, path, all, err);
+    return is_links ? put_conf(server, path, settings, cache, err)
+           : put_end(server, path,
+                     apr_array_append(plan->pool, settings, cache), 0, err);
 }
 
 apr_status_t settings_put(server_plan_t *server, acme_err_t *err)

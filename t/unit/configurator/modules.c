@@ -274,8 +274,17 @@ START_TEST(snippet)
                                  "conf.modules.d/00-base.conf"),
         "LoadModule dir_module modules/mod_dir.so\n"
         "LoadModule headers_module modules/mod_headers.so\n");
+    /* Early is only what has to be. */
     ck_assert_str_eq(rig_shown(result.early),
                      "create conf.modules.d/90-acme.conf|");
+    ck_assert_str_eq(rig_content(result.early,
+                                 "conf.modules.d/90-acme.conf"),
+        "# Modules that acmectl loads.\n"
+        "LoadModule acme_module modules/mod_acme.so\n");
+    fedora();
+    plan_want_module(plan, "ssl", "for TLS");
+    ck_assert_int_eq(rig_manage(), 1);
+    ck_assert_str_eq(rig_shown(result.early), "");
 }
 END_TEST
 

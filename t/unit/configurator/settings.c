@@ -354,6 +354,54 @@ START_TEST(stapling_debian)
 }
 END_TEST
 
+/* What is early goes again if the order fails, and httpd would not live
+ * through the loss of its cache: that is never early. */
+START_TEST(stapling_is_late)
+{
+    debian();
+    rig_loaded("socache_shmcb");
+    rig_plan();
+    settings.agreement = 1;
+    ck_assert_int_eq(say(), 1);
+    plan->stapling_cache = 1;
+    ck_assert_int_eq(rig_manage(), 1);
+    ck_assert_ptr_nonnull(strstr(rig_content(result.changes,
+                                             "mods-available/acme.conf"),
+                                 "SSLStaplingCache"));
+    ck_assert_str_eq(rig_content(result.early, "mods-available/acme.conf"),
+        "# mod_acme: settings of the whole server.\n"
+        "<IfModule acme_module>\n    ACMEAgreement accepted\n"
+        "</IfModule>\n");
+    ck_assert_int_eq(result.early->nelts, result.changes->nelts);
+    /* Without settings its file is not needed early. */
+    debian();
+    rig_loaded("socache_shmcb");
+    rig_plan();
+    plan->acme = 1;
+    plan->stapling_cache = 1;
+    ck_assert_int_eq(rig_manage(), 1);
+    ck_assert_str_eq(rig_shown(result.early),
+        "create mods-available/acme.load|"
+        "symlink mods-enabled/acme.load>../mods-available/acme.load|");
+    /* The same where the file is there. */
+    debian();
+    rig_loaded("socache_shmcb");
+    rig_plan();
+    tree_put("mods-available/acme.conf", "# mine\n");
+    settings.agreement = 1;
+    ck_assert_int_eq(say(), 1);
+    plan->stapling_cache = 1;
+    ck_assert_int_eq(rig_manage(), 1);
+    ck_assert_str_eq(rig_content(result.early, "mods-available/acme.conf"),
+        "# mine\n<IfModule acme_module>\n    ACMEAgreement accepted\n"
+        "</IfModule>\n");
+    ck_assert_str_eq(rig_content(result.changes, "mods-available/acme.conf"),
+        "# mine\n<IfModule acme_module>\n    ACMEAgreement accepted\n"
+        "</IfModule>\n<IfModule ssl_module>\n    SSLStaplingCache "
+        "shmcb:@/run/ssl_stapling(131072)\n</IfModule>\n");
+}
+END_TEST
+
 Suite *settings_suite(void)
 {
     Suite *suite = suite_create("configurator/settings");
@@ -374,5 +422,6 @@ Suite *settings_suite(void)
     tcase_add_test(tc, stapling);
     tcase_add_test(tc, stapling_waits);
     tcase_add_test(tc, stapling_debian);
+    tcase_add_test(tc, stapling_is_late);
     return suite;
 }
