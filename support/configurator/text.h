@@ -205,7 +205,8 @@ int edits_any(const edits_t *edits);
  * The new bytes, proven: what lies outside the splices is as it was, the
  * lens reads each changed block as expected, and the scanner finds the
  * sections balanced.
- * @return APR_EGENERAL: the proof failed (err says where)
+ * @return APR_EINVAL: edits contradict each other, or the lens cannot read a
+ *         line that is put; APR_EGENERAL: the proof failed (err says where)
  */
 apr_status_t edits_finish(const char **pdata, apr_size_t *plen,
                           const edits_t *edits, acme_err_t *err,
