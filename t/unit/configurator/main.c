@@ -5,16 +5,20 @@ Suite *augeas_base_suite(void);
 Suite *block_suite(void);
 Suite *change_suite(void);
 Suite *choose_suite(void);
+Suite *configurator_suite(void);
 Suite *edits_random_suite(void);
 Suite *edits_suite(void);
 Suite *enhance_suite(void);
 Suite *expect_suite(void);
 Suite *generated_suite(void);
+Suite *host_suite(void);
 Suite *layout_suite(void);
 Suite *listen_suite(void);
+Suite *match_suite(void);
 Suite *modules_suite(void);
 Suite *names_suite(void);
 Suite *paste_suite(void);
+Suite *plan_suite(void);
 Suite *ports_suite(void);
 Suite *reading_suite(void);
 Suite *redirect_suite(void);
@@ -33,16 +37,20 @@ int main(void)
         block_suite(),
         change_suite(),
         choose_suite(),
+        configurator_suite(),
         edits_random_suite(),
         edits_suite(),
         enhance_suite(),
         expect_suite(),
         generated_suite(),
+        host_suite(),
         layout_suite(),
         listen_suite(),
+        match_suite(),
         modules_suite(),
         names_suite(),
         paste_suite(),
+        plan_suite(),
         ports_suite(),
         reading_suite(),
         redirect_suite(),
