@@ -9,10 +9,12 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use POSIX ();
 use Test::More;
 
 use ACME::OldSite;
 use ACME::Rig;
+use ACME::Rig::EvilCA;
 
 my @modules = grep { !/^(?:ssl|socache_shmcb)$/ } @ACME::Rig::Httpd::MODULES;
 my $scene = ACME::OldSite->new(
@@ -132,6 +134,40 @@ for my $bare (0, 1) {
         is_pristine('rollback');
         $rig->run(['rm', '-rf', "$root/acme"]);
     }
+}
+
+# Whoever stops it while httpd is prepared to answer the CA gets everything
+# as it was, and an httpd that has let go of mod_acme.
+for my $signal (qw(INT TERM)) {
+    my $flag = $rig->path("ordering-$signal");
+    my $slow = ACME::Rig::EvilCA->new($rig, name => "slow-$signal",
+        http => $httpd->http, answers => { newOrder => sub {
+            $rig->write_file($flag, '');
+            return { delay => 20 } } })->start;
+    my $restarts = $httpd->restarts;
+    my $pid = fork // die "cannot fork: $!\n";
+    if (!$pid) {
+        @ENV{keys %{$httpd->env}} = values %{$httpd->env};
+        $ENV{ACME_MODULE} = ACME::Rig::module_path();
+        open STDIN, '<', '/dev/null';
+        open $_, '>', '/dev/null' for *STDOUT, *STDERR;
+        no warnings 'exec';
+        exec ACME::Rig::acmectl_path(), '--httpd', $httpd->binary, '-d',
+            $root, '-f', $httpd->config, 'secure', 'a.test', '--agree-tos',
+            '--ca', $slow->directory, '--ca-certificate', $slow->ca_file,
+            '--contact', 'none';
+        POSIX::_exit(127);
+    }
+    ACME::Rig::wait_for(20, 'the order', sub { -e $flag });
+    kill $signal, $pid;
+    waitpid $pid, 0;
+    is $?, 1 << 8, "SIG$signal: exit status 1, no violent end";
+    is_pristine("SIG$signal");
+    is $httpd->restarts, $restarts + 2, '... restarted there and back';
+    unlike $rig->read_file('/proc/' . $httpd->pid . '/maps'), qr/mod_acme/,
+        '... and mod_acme is not in it';
+    $slow->stop;
+    $rig->run(['rm', '-rf', "$root/acme"]);
 }
 
 is $httpd->faults, '', 'no child of httpd crashed';

@@ -28,6 +28,7 @@ static inline void desk_make(void)
     cmd->verb = "unit";
     cmd->args = apr_array_make(pool, 8, sizeof(const char *));
     cmd->defines = apr_array_make(pool, 4, sizeof(const char *));
+    cmd->options.vhosts = apr_array_make(pool, 4, sizeof(const char *));
     cmd->httpd.defines = cmd->defines;
     cmd->log_target = "stderr";
     cmd->log_level = BASE_LOG_WARN;

@@ -75,6 +75,19 @@ static void sets(const char *line, const char *name, const char *expected)
                   != NULL, "%s: no \"%s\" in%s", line, expected, all());
 }
 
+/** What the options of the verbs that edit set. */
+static const char *edits(void)
+{
+    const cmd_options_t *o = &cmd->options;
+
+    return apr_psprintf(pool, "plan=%d redirect=%d no-redirect=%d vhosts=%s "
+                        "agree=%d ca=%s roots=%s contact=%s static=%d "
+                        "partial=%d", o->plan, o->redirect, o->no_redirect,
+                        joined(o->vhosts), o->agree_tos, or_none(o->ca),
+                        or_none(o->ca_certificate), or_none(o->contact),
+                        o->static_files, o->allow_partial);
+}
+
 /* The line is a usage error that says text. */
 static void fails(const char *line, const char *text)
 {
@@ -238,6 +251,26 @@ START_TEST(verbs_have_their_own_options)
 }
 END_TEST
 
+/* Those of the verbs that edit; --vhost may be there more than once. */
+START_TEST(verbs_that_edit_have_theirs)
+{
+    unit_ok(parse("secure a"));
+    ck_assert_str_eq(edits(), "plan=0 redirect=0 no-redirect=0 vhosts= "
+                     "agree=0 ca=- roots=- contact=- static=0 partial=0");
+    unit_ok(parse("secure --plan --redirect --no-redirect --vhost a=/f:1 a "
+                  "--vhost b=/f:2 b --agree-tos --ca https://ca/dir "
+                  "--ca-certificate /r --contact none --static-files "
+                  "--allow-partial"));
+    ck_assert_str_eq(edits(), "plan=1 redirect=1 no-redirect=1 "
+                     "vhosts=a=/f:1,b=/f:2 agree=1 ca=https://ca/dir "
+                     "roots=/r contact=none static=1 partial=1");
+    ck_assert_str_eq(joined(cmd->args), "a,b");
+    unit_ok(parse("install --plan --static-files --no-redirect a"));
+    unit_ok(parse("enhance a hsts on --plan --vhost a=/f:1"));
+    ck_assert_str_eq(joined(cmd->args), "a,hsts,on");
+}
+END_TEST
+
 /* Nowhere else are they known. */
 START_TEST(verbs_have_no_other_options)
 {
@@ -246,7 +279,11 @@ START_TEST(verbs_have_no_other_options)
         "--cert /c revoke", "issue --dry-run a", "issue --key /k a",
         "renew --csr /c", "renew --reason x", "revoke --force a",
         "revoke --dry-run a", "certificates --force", "status --dry-run",
-        "account --force show", "config --csr /c"
+        "account --force show", "config --csr /c", "--plan secure a",
+        "secure --force a", "install --agree-tos a", "install --ca x a",
+        "enhance --redirect a", "enhance --static-files a hsts on",
+        "validate --plan a", "issue --plan a", "renew --allow-partial",
+        "install --allow-partial a"
     };
     size_t i;
 
@@ -461,6 +498,7 @@ Suite *options_suite(void)
     tcase_add_test(tc, unknown_options_are_named);
     tc = desk_case(suite, "verbs", desk_setup);
     tcase_add_test(tc, verbs_have_their_own_options);
+    tcase_add_test(tc, verbs_that_edit_have_theirs);
     tcase_add_test(tc, verbs_have_no_other_options);
     tcase_add_test(tc, arguments_keep_their_order);
     tcase_add_test(tc, two_hyphens_end_the_options);
