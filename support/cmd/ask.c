@@ -14,7 +14,8 @@
 
 /* ------------------------------------------------------------------ names */
 
-/** What is served by http and not by mod_acme, of configurator_name_t. */
+/** What is served by http and has no certificate, neither mod_acme's nor
+ *  one of its own; of configurator_name_t. */
 static apr_array_header_t *unsecured(const cmd_edit_t *edit)
 {
     apr_pool_t *pool = edit->cmd->pool;
@@ -27,7 +28,7 @@ static apr_array_header_t *unsecured(const cmd_edit_t *edit)
         const configurator_name_t *n = &APR_ARRAY_IDX(all, i,
                                                       configurator_name_t);
 
-        if (!n->managed && n->host != CONFIGURATOR_NONE) {
+        if (!n->managed && !n->certified && n->host != CONFIGURATOR_NONE) {
             APR_ARRAY_PUSH(open, configurator_name_t) = *n;
         }
     }

@@ -80,6 +80,7 @@ typedef struct configurator_name_t {
                                       no TLS host has it */
     int managed;                 /**< 1: tls serves it with the certificate
                                       of an ACMEDomain */
+    int certified;               /**< 1: with one of its own */
 } configurator_name_t;
 #define CONFIGURATOR_NONE (-2)
 

@@ -66,9 +66,12 @@ START_TEST(tls)
               "a.test b.test c.test");
     ck_assert_int_eq(name_at(0)->tls, 1);
     ck_assert_int_eq(name_at(0)->managed, 1);
+    ck_assert_int_eq(name_at(0)->certified, 0);
     ck_assert_int_eq(name_at(1)->tls, 2);
     ck_assert_int_eq(name_at(1)->managed, 0);
+    ck_assert_int_eq(name_at(1)->certified, 1);
     ck_assert_int_eq(name_at(2)->tls, CONFIGURATOR_NONE);
+    ck_assert_int_eq(name_at(2)->certified, 0);
 }
 END_TEST
 
