@@ -60,7 +60,10 @@ START_TEST(order)
         new.op = JOURNAL_CREATE;
         new.step = steps[i];
         new.path = apr_psprintf(pool, "/%d", i);
-        plan_add(site_plan, &new, i < 2);
+        plan_add(site_plan, &new);
+        if (i < 2) {
+            plan_add_early(site_plan, &new);
+        }
     }
     unit_ok(configurator_finish(&site_result, site_plan, &err, pool));
     ck_assert_int_eq(site_result.changes->nelts, 5);
