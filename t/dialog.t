@@ -93,6 +93,13 @@ $t->until(qr/^Redirect\? \[y\/N\]$/)->type("\n");
 is $t->end, 0, 'lines: progress';
 is answered(), "no\nend\n", 'lines: and then a question';
 
+# A line of the log takes the place of the one that is redrawn.
+$t = sit('text', pause => 1050, progress => 20, log => 'mind the gap',
+         progress => 40, pause => 300, yesno => 'Redirect?');
+$t->until(qr/^\[[^\n]*\] mind the gap\nreading hosts: 40 of 100/);
+$t->until(qr/^\[[^\n]*\] mind the gap\nRedirect\? \[y\/N\]$/)->type("\n");
+is $t->end, 0, 'lines: progress and log';
+
 # ------------------------------------------------------------------- boxes
 
 sub boxes_yesno
@@ -334,6 +341,13 @@ for my $case (
     like answered(), $expected, "it is told: $body";
     ok $box->mode eq $box->mode_before, "the terminal's mode: $body";
 }
+
+$t = sit(fake('dialog', 'exit 0'), items => 100_000, menu => 'Which host?',
+         yesno => 'Redirect?');
+is $t->end, 0, 'too many choices';
+like answered(), qr/^status \d+, exit 1: \S+ cannot offer so many choices; /,
+    'it is told';
+like answered(), qr/\nyes\nend\n$/, 'and other questions can be asked';
 
 # bsddialog's dialect, whether or not it is here.
 my $words = $rig->path('words');

@@ -137,6 +137,10 @@ apr_status_t base_log_reopen(acme_err_t *err);
  */
 apr_status_t base_log_follow(pid_t pid);
 
+/** Call clear before each line that this process writes to standard error:
+ *  something may stand on that terminal. NULL: nothing does. */
+void base_log_before(void (*clear)(void *baton), void *baton);
+
 /** Parse a level's name, case ignored. @return APR_EINVAL if unknown */
 apr_status_t base_log_level_parse(base_log_level_t *plevel, const char *name);
 

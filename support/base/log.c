@@ -46,6 +46,20 @@ static struct {
     apr_pool_t *pool;
 } the_log = { BASE_LOG_WARN, STDERR_FILENO, NULL, NULL };
 
+/* What the terminal needs before a line, and of which process. */
+static struct {
+    void (*clear)(void *baton);
+    void *baton;
+    pid_t pid;
+} the_terminal;
+
+void base_log_before(void (*clear)(void *baton), void *baton)
+{
+    the_terminal.clear = clear;
+    the_terminal.baton = baton;
+    the_terminal.pid = getpid();
+}
+
 /* A pool cleanup: back to standard error. */
 static apr_status_t log_close(void *unused)
 {
@@ -263,6 +277,10 @@ void base_log(base_log_level_t level, const char *fmt, ...)
                (long)getpid(), text);
     }
     else {
+        if (the_log.fd == STDERR_FILENO && the_terminal.clear
+            && the_terminal.pid == getpid()) {
+            the_terminal.clear(the_terminal.baton);
+        }
         log_begin(prefix, level);
         len = snprintf(line, sizeof(line), "%s[acme:%s] [pid %ld] %s\n",
                        prefix, name, (long)getpid(), text);

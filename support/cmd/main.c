@@ -116,12 +116,14 @@ int cmd_main(int argc, const char *const *argv, apr_pool_t *pool)
     cmd->display = display_open(&cmd->display_options, pool);
     if (!cmd->display_options.quiet) {
         base_tick_set(display_tick, cmd->display);
+        base_log_before(display_clear, cmd->display);
     }
     if (rv == APR_SUCCESS) {
         run_verb(cmd, verb);
     }
     finish_result(cmd);
     base_tick_set(NULL, NULL);
+    base_log_before(NULL, NULL);
     display_result(cmd->display, cmd->result);
     /* Who waits for the store need not wait for ACMENotify's program. */
     cmd_unlock_store(cmd);

@@ -670,6 +670,7 @@ void cmd_serve(cmd_t *cmd)
     cmd->resident = 1;
     cmd->display_options.quiet = 1;
     base_tick_set(NULL, NULL);
+    base_log_before(NULL, NULL);
     /* Nobody sits at its terminal when it ends. */
     cmd->display_options.silent = 1;
     cmd->display = display_open(&cmd->display_options, cmd->pool);

@@ -350,6 +350,11 @@ apr_status_t dialog_run(display_t *display, const apr_array_header_t *argv,
     if (rv == ECANCELED) {
         return rv;
     }
+    if (rv == E2BIG) {
+        return base_err_set(err, rv, BASE_EXIT_FAILED,
+                            "%s cannot offer so many choices; use --display "
+                            "text", path);
+    }
     if (rv != 0) {
         return base_err_path(err, rv, "run", path);
     }

@@ -310,14 +310,21 @@ void display_tick(void *baton)
     }
 }
 
-void display_progress_end(display_t *display)
+void display_clear(void *baton)
 {
-    dialog_gauge_end(display);
-    /* What was going on is over. */
-    display->step = NULL;
+    display_t *display = baton;
+
     if (display->drawn) {
         fprintf(display->options.err, "\r\033[K");
         fflush(display->options.err);
         display->drawn = 0;
     }
+}
+
+void display_progress_end(display_t *display)
+{
+    dialog_gauge_end(display);
+    display_clear(display);
+    /* What was going on is over. */
+    display->step = NULL;
 }

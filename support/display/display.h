@@ -79,6 +79,9 @@ void display_progress(display_t *display, const char *name,
 void display_progress_of(display_t *display, int done, int all,
                          const char *what);
 
+/** A display's function for base_log_before: take its progress line away. */
+void display_clear(void *display);
+
 /** A display's base_tick_fn: the step that was reached last goes on. It is
  *  shown now if it could not be when it began; a line that can be redrawn
  *  counts the seconds. */

@@ -228,6 +228,7 @@ static int begin(const char *kind)
         return 0;
     }
     display = display_open(&options, pool);
+    base_log_before(display_clear, display);
     items = apr_array_make(pool, 8, sizeof(display_item_t));
     return 1;
 }

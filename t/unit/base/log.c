@@ -6,6 +6,7 @@
 #include <regex.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -332,6 +333,46 @@ START_TEST(standard_error)
 }
 END_TEST
 
+static int cleared;
+
+static void clear(void *baton)
+{
+    cleared += *(int *)baton;
+}
+
+/* What stands on the terminal is cleared before a line, of this process and
+ * to standard error; not before one that is not written. */
+START_TEST(clears)
+{
+    int own = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
+    int status, one = 1;
+    pid_t pid;
+
+    ck_assert_int_ge(dup2(null, STDERR_FILENO), 0);
+    base_log_before(clear, &one);
+    base_log(BASE_LOG_WARN, "x");
+    base_log(BASE_LOG_INFO, "not by default");
+    pid = fork();
+    if (pid == 0) {
+        base_log(BASE_LOG_WARN, "x");
+        _exit(cleared);
+    }
+    open_file(BASE_LOG_INFO);
+    base_log(BASE_LOG_WARN, "x");
+    unit_ok(base_log_open("syslog", BASE_LOG_INFO, &err, pool));
+    base_log(BASE_LOG_WARN, "x");
+    unit_ok(base_log_open("stderr", BASE_LOG_INFO, &err, pool));
+    base_log_before(NULL, NULL);
+    base_log(BASE_LOG_WARN, "x");
+    dup2(own, STDERR_FILENO);
+    close(own);
+    close(null);
+    ck_assert_int_eq(cleared, 1);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(WEXITSTATUS(status), 1);
+}
+END_TEST
+
 /* syslog gets the line without the time, at its own priority. */
 START_TEST(to_syslog)
 {
@@ -435,6 +476,7 @@ Suite *log_suite(void)
     tcase_add_test(tc, interrupted);
     tcase_add_test(tc, full);
     tcase_add_test(tc, standard_error);
+    tcase_add_test(tc, clears);
     tcase_add_test(tc, to_syslog);
     tcase_add_test(tc, bad_target);
     tcase_add_test(tc, follows);
