@@ -429,9 +429,10 @@ void twin_main_lines(plan_new_t *twin, const host_t *host,
                      const configurator_deploy_t *deploy, int insert,
                      apr_pool_t *pool);
 
-/* What a host includes or inherits, but its twin must not have. */
+/* What a host includes or inherits, but its twin must not have.
+ * @param port  of TLS */
 apr_status_t twin_rules_check(configurator_plan_t *plan, const host_t *host,
-                              int is_static, acme_err_t *err);
+                              int port, int is_static, acme_err_t *err);
 
 /* Take out of a copy what may not be in a twin, and make its name fit.
  * @param port  of TLS */

@@ -180,7 +180,7 @@ apr_status_t twin_check(configurator_plan_t *plan, const host_t *host,
                                const apr_array_header_t *addresses,
                                acme_err_t *err)
 {
-    apr_status_t rv = twin_rules_check(plan, host,
+    apr_status_t rv = twin_rules_check(plan, host, deploy->port,
                                        deploy->certificate != NULL, err);
 
     return rv == APR_SUCCESS ? place_check(plan, host, addresses, err) : rv;

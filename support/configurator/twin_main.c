@@ -16,34 +16,6 @@ static void line_add(plan_new_t *twin, const char *name, const char *args,
                                                             args, NULL);
 }
 
-/* Rewrite rules are not inherited; redirects are. */
-static apr_status_t main_redirects(configurator_plan_t *plan, int port,
-                                   acme_err_t *err)
-{
-    const host_t *host = plan->c->main;
-    const apr_array_header_t *list = redirects_find(plan->c, host, port,
-                                                    plan->pool);
-    int i;
-
-    for (i = 0; i < list->nelts; i++) {
-        const redirect_t *one = &APR_ARRAY_IDX(list, i, redirect_t);
-        const directive_t *d = &APR_ARRAY_IDX(host->directives, one->last,
-                                              directive_t);
-
-        if (one->loops && strcasecmp(d->name, "RewriteRule") != 0) {
-            return plan_refuse(plan, NULL, err, "%s in %s is inherited and "
-                               "would send TLS requests to themselves: use "
-                               "ACMERequireHTTPS instead", d->name,
-                               directive_place(d, plan->pool));
-        }
-    }
-    if (host_directive(host, "RewriteRule", 0) >= 0) {
-        plan_warn(plan, "The rewrite rules of the main server do not hold in "
-                  "the new virtual host: see RewriteOptions Inherit.");
-    }
-    return APR_SUCCESS;
-}
-
 /* The directives that make a host speak TLS: of const char *, a name and
  * its arguments in turn. */
 static apr_array_header_t *tls_directives(const configurator_deploy_t *deploy,
@@ -102,9 +74,6 @@ apr_status_t twin_plan_main(configurator_plan_t *plan, int *pchanged,
     apr_status_t rv = twin_check(plan, host, deploy, addresses, err);
 
     if (rv == APR_SUCCESS) {
-        rv = main_redirects(plan, deploy->port, err);
-    }
-    if (rv == APR_SUCCESS) {
         rv = domain_plan(plan, &insert, pchanged, deploy->names, err);
     }
     if (rv == APR_SUCCESS) {
@@ -118,6 +87,10 @@ apr_status_t twin_plan_main(configurator_plan_t *plan, int *pchanged,
     stand.header = address_header(addresses, plan->pool);
     twin_main_lines(&stand, host, deploy, insert, plan->pool);
     twin_note(plan, &stand, host, deploy, addresses);
+    if (host_directive(host, "RewriteRule", 0) >= 0) {
+        plan_warn(plan, "The rewrite rules of the main server do not hold in "
+                  "the new virtual host: see RewriteOptions Inherit.");
+    }
     plan_step(plan, "%s: a virtual host for TLS is put at its end, for %s.",
               path, apr_array_pstrcat(plan->pool, deploy->names, ' '));
     return APR_SUCCESS;

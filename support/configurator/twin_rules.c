@@ -123,6 +123,47 @@ static apr_status_t main_check(configurator_plan_t *plan, int is_static,
                        directive_place(directive_at(main, i), plan->pool));
 }
 
+/* 1 if rewrite rules of the main server hold in a host: by its own word or
+ * the main server's. */
+static int inherits_rules(const host_t *host, const host_t *main)
+{
+    int own_word = host_directive(host, "RewriteOptions", 0);
+    int down = host_directive(main, "RewriteOptions", 0);
+
+    return (own_word >= 0
+            && strcasestr(directive_at(host, own_word)->args, "Inherit"))
+           || (down >= 0
+               && strcasestr(directive_at(main, down)->args, "InheritDown"));
+}
+
+/* What the main server says of redirects is every host's. */
+static apr_status_t inherited_check(configurator_plan_t *plan,
+                                    const host_t *host, int port,
+                                    acme_err_t *err)
+{
+    const host_t *main = plan->c->main;
+    const apr_array_header_t *list;
+    host_t heir = *host;
+    int i;
+
+    heir.directives = main->directives;
+    list = redirects_find(plan->c, &heir, port, plan->pool);
+    for (i = 0; i < list->nelts; i++) {
+        const redirect_t *one = &APR_ARRAY_IDX(list, i, redirect_t);
+        const directive_t *d = directive_at(main, one->last);
+
+        if (one->loops && (strcasecmp(d->name, "RewriteRule") != 0
+                           || inherits_rules(host, main))) {
+            return plan_refuse(plan, NULL, err, "%s in %s is inherited and "
+                               "would send TLS requests to themselves in the "
+                               "TLS twin of %s: use ACMERequireHTTPS instead",
+                               d->name, directive_place(d, plan->pool),
+                               host_place(host, plan->pool));
+        }
+    }
+    return APR_SUCCESS;
+}
+
 /* ---------------------------------------------------------- left out */
 
 static apr_status_t remove_directive(configurator_plan_t *plan,
@@ -357,10 +398,13 @@ int twin_rules_leave(const char *name)
 }
 
 apr_status_t twin_rules_check(configurator_plan_t *plan, const host_t *host,
-                              int is_static, acme_err_t *err)
+                              int port, int is_static, acme_err_t *err)
 {
     apr_status_t rv = main_check(plan, is_static, err);
 
+    if (rv == APR_SUCCESS) {
+        rv = inherited_check(plan, host, port, err);
+    }
     return rv == APR_SUCCESS ? snippets_check(plan, host, is_static, err)
                              : rv;
 }

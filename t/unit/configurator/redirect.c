@@ -132,19 +132,19 @@ END_TEST
 /* Very many of them take no time that grows with their square. */
 START_TEST(many)
 {
-    apr_array_header_t *lines = apr_array_make(pool, 20001, sizeof(char *));
+    apr_array_header_t *lines = apr_array_make(pool, 6001, sizeof(char *));
     apr_time_t begun;
     int i;
 
     APR_ARRAY_PUSH(lines, const char *) = "RewriteEngine on\n";
-    for (i = 0; i < 10000; i++) {
+    for (i = 0; i < 3000; i++) {
         APR_ARRAY_PUSH(lines, const char *) = apr_psprintf(pool,
             "RewriteRule ^/old%d$ https://a.test/new%d\n", i, i);
         APR_ARRAY_PUSH(lines, const char *) = apr_psprintf(pool,
             "RewriteRule ^/old%d$ https://b.example/new%d\n", i, i);
     }
     look(apr_array_pstrcat(pool, lines, 0));
-    ck_assert_int_eq(count, 10000);
+    ck_assert_int_eq(count, 3000);
     begun = apr_time_now();
     redirects_find(site, host_at(site, 0), 443, pool);
     ck_assert_int_lt(apr_time_now() - begun, 5 * APR_USEC_PER_SEC);

@@ -716,6 +716,54 @@ START_TEST(main_redirect)
 }
 END_TEST
 
+/* The main server's redirects are every host's, its rules only of those
+ * that ask for them. */
+START_TEST(inherited)
+{
+    static const struct { const char *main, *host; int refused; } cases[] = {
+        { "Redirect / https://a.test/\n", "", 1 },
+        { "Redirect / https://other.test/\n", "", 0 },
+        { "RewriteEngine on\nRewriteRule ^ https://%{HTTP_HOST}/\n",
+          "RewriteEngine on\nRewriteOptions Inherit\n", 1 },
+        { "RewriteEngine on\nRewriteRule ^ https://%{HTTP_HOST}/\n",
+          "RewriteEngine on\n", 0 },
+        { "RewriteOptions InheritDown\nRewriteEngine on\n"
+          "RewriteRule ^ https://%{HTTP_HOST}/\n", "RewriteEngine on\n", 1 }
+    };
+    apr_size_t i;
+    int changed;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        base_err_clear(&err);
+        tree = NULL;
+        site_main(apr_pstrcat(pool, SITE_LISTEN, cases[i].main, NULL));
+        tree_put("sites/a.conf", apr_pstrcat(pool, "<VirtualHost *:80>\n"
+                 "ServerName a.test\n", cases[i].host, "</VirtualHost>\n",
+                 NULL));
+        site_read();
+        ck_assert_int_eq(site_deploy(0, "a.test", &changed),
+                         cases[i].refused ? APR_ENOTIMPL : APR_SUCCESS);
+    }
+}
+END_TEST
+
+/* A header that goes on in the next line; a domain that is there. */
+START_TEST(odd_header)
+{
+    int changed;
+
+    site_one("<VirtualHost \\\n    *:80>\n    ServerName a.test\n"
+             "    ACMEDomain a.test\n</VirtualHost>\n");
+    unit_ok(site_deploy(0, "a.test", &changed));
+    site_check("Listen 443\n");
+    ck_assert_str_eq(site_text("sites/a.conf"),
+        "<VirtualHost \\\n    *:80>\n    ServerName a.test\n"
+        "    ACMEDomain a.test\n</VirtualHost>\n\n<IfModule ssl_module>\n"
+        "<VirtualHost \\\n    *:443>\n    ServerName a.test\n"
+        "    SSLEngine on\n</VirtualHost>\n</IfModule>\n");
+}
+END_TEST
+
 Suite *twin_suite(void)
 {
     Suite *suite = suite_create("configurator/twin");
@@ -758,5 +806,7 @@ Suite *twin_suite(void)
     tcase_add_test(tc, changed_file);
     tcase_add_test(tc, main_server);
     tcase_add_test(tc, main_redirect);
+    tcase_add_test(tc, inherited);
+    tcase_add_test(tc, odd_header);
     return suite;
 }
