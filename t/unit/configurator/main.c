@@ -27,6 +27,8 @@ Suite *scan_suite(void);
 Suite *settings_suite(void);
 Suite *splice_suite(void);
 Suite *tls_suite(void);
+Suite *twin_main_suite(void);
+Suite *twin_rules_suite(void);
 Suite *twin_suite(void);
 Suite *walk_suite(void);
 
@@ -59,6 +61,8 @@ int main(void)
         settings_suite(),
         splice_suite(),
         tls_suite(),
+        twin_main_suite(),
+        twin_rules_suite(),
         twin_suite(),
         walk_suite(),
         NULL
