@@ -9,6 +9,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Socket::INET;
 use POSIX ();
 use Test::More;
 
@@ -167,6 +168,48 @@ for my $signal (qw(INT TERM)) {
     unlike $rig->read_file('/proc/' . $httpd->pid . '/maps'), qr/mod_acme/,
         '... and mod_acme is not in it';
     $slow->stop;
+    $rig->run(['rm', '-rf', "$root/acme"]);
+}
+
+# A program that takes the TLS port while the CA is asked: httpd would not
+# survive the restart, so there is none.
+{
+    my $flag = $rig->path('ordering');
+    my $err = $rig->path('stolen-err');
+    my $slow = ACME::Rig::EvilCA->new($rig, name => 'slow-ca',
+        http => $httpd->http, answers => { newOrder => sub {
+            my ($request, $honest) = @_;
+            $rig->write_file($flag, '');
+            for (1 .. 100) {
+                last if -e "$flag.go";
+                select undef, undef, undef, 0.05;
+            }
+            return $honest->() } })->start;
+    my $pid = fork // die "cannot fork: $!\n";
+    if (!$pid) {
+        @ENV{keys %{$httpd->env}} = values %{$httpd->env};
+        $ENV{ACME_MODULE} = ACME::Rig::module_path();
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', $err;
+        no warnings 'exec';
+        exec ACME::Rig::acmectl_path(), '--httpd', $httpd->binary, '-d',
+            $root, '-f', $httpd->config, 'secure', 'a.test', '--agree-tos',
+            '--ca', $slow->directory, '--ca-certificate', $slow->ca_file,
+            '--contact', 'none';
+        POSIX::_exit(127);
+    }
+    ACME::Rig::wait_for(20, 'the order', sub { -e $flag });
+    my $thief = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8,
+        LocalPort => $httpd->https, ReuseAddr => 1) or die "thief: $!\n";
+    $rig->write_file("$flag.go", '');
+    waitpid $pid, 0;
+    is $?, 1 << 8, 'a port that is taken meanwhile';
+    like $rig->read_file($err), qr/port ${\$httpd->https}.*as they were/s,
+        'is named';
+    close $thief;
+    ok $httpd->is_running, 'httpd runs on';
+    is_pristine('a port that was taken');
     $rig->run(['rm', '-rf', "$root/acme"]);
 }
 

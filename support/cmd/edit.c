@@ -662,8 +662,9 @@ static apr_status_t activate(cmd_edit_t *edit,
                  "was validated");
         return APR_SUCCESS;
     }
-    /* An order takes its time, in which others edit. */
-    if (restart(edit, !edit->ordered) != APR_SUCCESS) {
+    /* An order takes its time, in which others edit, and listen. */
+    if (configurator_ports(edit->before, edit->after, &cmd->err, cmd->pool)
+        != APR_SUCCESS || restart(edit, !edit->ordered) != APR_SUCCESS) {
         return cmd->err.status;
     }
     cmd_orders_activated(cmd);
@@ -776,6 +777,7 @@ void cmd_edit_end(cmd_edit_t *edit)
     if (undo(edit, &err) != APR_SUCCESS) {
         base_err_append(&cmd->err, "and undoing it failed: %s",
                         err.message);
+        base_err_set(&cmd->err, err.status, err.exit, "%s", err.message);
         cmd->err.exit = err.exit;
         return;
     }

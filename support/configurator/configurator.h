@@ -253,4 +253,16 @@ apr_status_t configurator_expect(const configurator_plan_t *plan,
                                  const json_t *after, acme_err_t *err,
                                  apr_pool_t *scratch_pool);
 
+/**
+ * Are the ports that httpd is to listen on after, and not before, still
+ * free? Asked again right before a restart: httpd ends where one is not.
+ * Source: ours.
+ *
+ * @param before, after  documents; before is what the httpd that runs has
+ *                       read
+ * @return APR_SUCCESS; EADDRINUSE, as configurator_manage
+ */
+apr_status_t configurator_ports(const json_t *before, const json_t *after,
+                                acme_err_t *err, apr_pool_t *scratch_pool);
+
 #endif

@@ -291,3 +291,55 @@ apr_status_t port_try(const char *address, int port, pid_t own,
                             address, base_strerror(rv, text, sizeof(text)));
     }
 }
+
+/* ------------------------------------------------------ new in a document */
+
+static const char *text_of(const json_t *object, const char *member)
+{
+    return json_string_value(json_object_get(object, member));
+}
+
+static json_t *listeners_of(const json_t *config)
+{
+    return json_object_get(json_object_get(config, "server"), "listeners");
+}
+
+/* 1 if httpd listens there by the document. */
+static int has_listener(const json_t *config, const json_t *wanted)
+{
+    json_t *listener;
+    size_t i;
+
+    json_array_foreach(listeners_of(config), i, listener) {
+        if (json_equal(json_object_get(listener, "port"),
+                       json_object_get(wanted, "port"))
+            && json_equal(json_object_get(listener, "address"),
+                          json_object_get(wanted, "address"))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+apr_status_t configurator_ports(const json_t *before, const json_t *after,
+                                acme_err_t *err, apr_pool_t *scratch_pool)
+{
+    const json_t *server = json_object_get(after, "server");
+    acme_err_t ignored = { 0 };
+    apr_status_t rv = APR_SUCCESS;
+    json_t *listener;
+    pid_t own = 0;
+    size_t i;
+
+    httpd_running(&own, text_of(server, "pid_file"),
+                  text_of(server, "binary"), &ignored, scratch_pool);
+    json_array_foreach(listeners_of(after), i, listener) {
+        if (rv == APR_SUCCESS && !has_listener(before, listener)) {
+            rv = port_try(text_of(listener, "address"),
+                          (int)json_integer_value(json_object_get(listener,
+                                                                  "port")),
+                          own, err, scratch_pool);
+        }
+    }
+    return rv;
+}

@@ -171,6 +171,44 @@ START_TEST(covers)
 }
 END_TEST
 
+/** A document whose httpd listens on these ports of 127.0.0.1; 0: none. */
+static json_t *listening(int one, int two)
+{
+    json_t *list = json_array();
+    int ports[2] = { one, two };
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        if (ports[i]) {
+            json_array_append_new(list, json_pack(
+                "{s:s, s:i, s:n}", "address", "127.0.0.1", "port", ports[i],
+                "protocol"));
+        }
+    }
+    return base_json_own(json_pack(
+        "{s:{s:s, s:s, s:o}}", "server", "pid_file", "/nonexistent/pid",
+        "binary", "/bin/sh", "listeners", list), pool);
+}
+
+/* Only what is new has to be free, right before the restart. */
+START_TEST(new_ports)
+{
+    int fd, other, held_one = occupy(&fd, "127.0.0.1");
+    int free_one = occupy(&other, "127.0.0.1");
+
+    close(other);
+    unit_ok(configurator_ports(listening(held_one, 0),
+                               listening(held_one, free_one), &err, pool));
+    unit_ok(configurator_ports(listening(held_one, free_one),
+                               listening(0, 0), &err, pool));
+    unit_fails(configurator_ports(listening(free_one, 0),
+                                  listening(free_one, held_one), &err, pool),
+               EADDRINUSE, apr_psprintf(pool, "port %d is held by ",
+                                        held_one));
+    close(fd);
+}
+END_TEST
+
 Suite *ports_suite(void)
 {
     Suite *suite = suite_create("configurator/ports");
@@ -184,5 +222,6 @@ Suite *ports_suite(void)
     tcase_add_test(tc, bad_address);
     tcase_add_test(tc, privileged);
     tcase_add_test(tc, covers);
+    tcase_add_test(tc, new_ports);
     return suite;
 }
