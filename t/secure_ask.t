@@ -142,5 +142,35 @@ END
     $httpd->graceful;
 }
 
+# The same in boxes, where dialog is installed.
+SKIP: {
+    skip 'needs dialog', 1 if !-x '/usr/bin/dialog';
+    my $before = $scene->tree;
+    my $t = ACME::Rig::Terminal->new($rig, [ACME::Rig::acmectl_path(),
+        '--httpd', $httpd->binary, '-d', $httpd->root, '-f', $httpd->config,
+        '--display', 'dialog:dialog', 'secure', @server],
+        rows => 40, columns => 120,
+        env => { %{$httpd->env}, TERM => 'xterm', LC_ALL => 'C.UTF-8' });
+
+    $t->until(qr/Which names/);
+    like $t->screen, qr/\[\*\] 1 +a\.test.*\n.*\[\*\] 2 +b\.test/,
+        'boxes: the names';
+    $t->type(' ', "\r");
+    $t->until(qr/Redirect visitors/)->type("\r");
+    $t->until(qr/terms of/)->type("\t", "\r");
+    $t->until(qr/What is to be changed/);
+    like $t->screen, qr/\+ACMEAgreement accepted/, 'boxes: the changes';
+    $t->type("\r");
+    $t->until(qr/Make these changes/)->type("\r");
+    $t->until(qr/acmectl secure/, 60);
+    like $t->screen, qr/b\.test +tls +ok/, 'boxes: the result';
+    $t->type("\r");
+    is $t->end, 0, 'boxes: done';
+    is $t->screen, '', 'boxes: nothing is left on the terminal';
+    $scene->serves_ok('b.test');
+    $scene->ends(['rollback'], 0, 'boxes: rollback');
+    is_deeply $scene->tree, $before, 'boxes: all files as before';
+}
+
 is $httpd->faults, '', 'no child of httpd crashed';
 done_testing;

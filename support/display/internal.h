@@ -115,6 +115,10 @@ int display_width(const char *text);
  *  @param width  at least 3 */
 const char *display_cut(const char *text, int width, apr_pool_t *pool);
 
+/** Lines of text, those wider than width columns folded, each with its end.
+ *  @param width  at least 8 */
+const char *display_fold(const char *text, int width, apr_pool_t *pool);
+
 /** Write a word that tells how something stands ("valid") in its color. */
 void display_state(display_t *display, const char *word);
 

@@ -160,6 +160,66 @@ const char *display_cut(const char *text, int width, apr_pool_t *pool)
                        "...", NULL);
 }
 
+/** What stands before the rest of a line that was folded. */
+#define HANG "    "
+
+/** How many bytes of a line, which is wider, fit width columns; up to a
+ *  blank in the second half of them, if there is one. */
+static size_t fold_at(const char *line, int width)
+{
+    const char *t = line;
+    const char *blank = NULL;
+    mbstate_t state;
+    int used = 0;
+
+    memset(&state, 0, sizeof(state));
+    for (;;) {
+        int columns;
+        size_t n = next_char(t, &state, &columns);
+
+        if (*t == ' ' && used > width / 2) {
+            blank = t;
+        }
+        if (used + columns > width) {
+            break;
+        }
+        used += columns;
+        t += n;
+    }
+    return (size_t)((blank ? blank : t) - line);
+}
+
+static const char *fold_line(const char *line, int width, apr_pool_t *pool)
+{
+    const char *folded = "";
+
+    while (display_width(line) > width) {
+        size_t len = fold_at(line, width);
+
+        folded = apr_pstrcat(pool, folded,
+                             apr_pstrmemdup(pool, line, len), "\n", NULL);
+        line += len;
+        line = apr_pstrcat(pool, HANG, line + strspn(line, " "), NULL);
+    }
+    return apr_pstrcat(pool, folded, line, NULL);
+}
+
+const char *display_fold(const char *text, int width, apr_pool_t *pool)
+{
+    apr_array_header_t *lines = apr_array_make(pool, 32,
+                                               sizeof(const char *));
+
+    while (*text) {
+        apr_size_t len = strcspn(text, "\n");
+
+        APR_ARRAY_PUSH(lines, const char *) =
+            fold_line(apr_pstrmemdup(pool, text, len), width, pool);
+        text += len + (text[len] == '\n');
+    }
+    APR_ARRAY_PUSH(lines, const char *) = "";
+    return apr_array_pstrcat(pool, lines, '\n');
+}
+
 /* ----------------------------------------------------------------- tables */
 
 display_table_t *display_table(const char *const *heads, int state,

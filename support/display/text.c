@@ -265,5 +265,7 @@ const char *display_rendered(display_t *display, const json_t *result,
     fclose(copy.options.out);
     kept = apr_pstrmemdup(pool, text, len);
     free(text);
-    return kept;
+    /* What a box cuts off nobody can read. */
+    return display->dialog && copy.width > BOX_EDGES
+           ? display_fold(kept, copy.width, pool) : kept;
 }

@@ -168,6 +168,47 @@ START_TEST(unknown_width)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ fold */
+
+static const char *fold(const char *text)
+{
+    return display_fold(text, 20, pool);
+}
+
+/* A long line is folded at a blank; what fits stays as it is, and every
+ * line has an end. */
+START_TEST(folds)
+{
+    ck_assert_str_eq(fold(""), "");
+    ck_assert_str_eq(fold("a\n\nb"), "a\n\nb\n");
+    ck_assert_str_eq(fold("12345678901234567890\n"),
+                     "12345678901234567890\n");
+    ck_assert_str_eq(fold("123456 890 2345 7890 23 5 789 123\n"),
+                     "123456 890 2345 7890\n    23 5 789 123\n");
+    ck_assert_str_eq(fold("12345678901234567890 \n"),
+                     "12345678901234567890\n    \n");
+}
+END_TEST
+
+/* Where there is no blank, or one too early, it is folded all the same, and
+ * never within a character. */
+START_TEST(folds_words)
+{
+    const char *wide = "\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc"
+                       "\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc"
+                       "\u00fc\u00fc\u00fc\u00fc\u00fc";
+
+    ck_assert_str_eq(fold("1 34567890123456789012345\n"),
+                     "1 345678901234567890\n    12345\n");
+    ck_assert_str_eq(fold("1234567890123456789012345678901234567890\n"),
+                     "12345678901234567890\n    1234567890123456\n"
+                     "    7890\n");
+    ck_assert(setlocale(LC_CTYPE, "C.UTF-8") != NULL);
+    ck_assert_str_eq(fold(wide), apr_pstrcat(pool,
+        apr_pstrmemdup(pool, wide, 40), "\n    \u00fc\n", NULL));
+}
+END_TEST
+
 Suite *table_suite(void)
 {
     Suite *suite = suite_create("display/table");
@@ -184,5 +225,7 @@ Suite *table_suite(void)
     tcase_add_test(tc, exact_fit);
     tcase_add_test(tc, narrow_terminal);
     tcase_add_test(tc, unknown_width);
+    tcase_add_test(tc, folds);
+    tcase_add_test(tc, folds_words);
     return suite;
 }
