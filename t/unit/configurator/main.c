@@ -1,11 +1,13 @@
 /* The tests of support/configurator. */
 #include "unit.h"
 
+Suite *address_suite(void);
 Suite *augeas_base_suite(void);
 Suite *block_suite(void);
 Suite *change_suite(void);
 Suite *choose_suite(void);
 Suite *configurator_suite(void);
+Suite *domain_suite(void);
 Suite *edits_random_suite(void);
 Suite *edits_suite(void);
 Suite *enhance_suite(void);
@@ -35,11 +37,13 @@ Suite *walk_suite(void);
 int main(void)
 {
     Suite *suites[] = {
+        address_suite(),
         augeas_base_suite(),
         block_suite(),
         change_suite(),
         choose_suite(),
         configurator_suite(),
+        domain_suite(),
         edits_random_suite(),
         edits_suite(),
         enhance_suite(),
