@@ -14,7 +14,8 @@
 #include "configurator/internal.h"
 
 /* The TLS host that answers for a name of host; one that has it only by a
- * pattern and stands behind host does not count, for a twin comes first. */
+ * pattern and stands behind host does not count, for a twin comes first,
+ * unless it is what serves the name by the module's hand already. */
 static configurator_host_t tls_of(const configurator_t *c,
                                   const host_t *host, const char *name,
                                   int port)
@@ -24,6 +25,7 @@ static configurator_host_t tls_of(const configurator_t *c,
     return found != CONFIGURATOR_NONE && found > host->index
            && host->index != CONFIGURATOR_MAIN
            && !host_has_name(host_at(c, found), name, 0)
+           && !domain_serves(c, host_at(c, found), name)
            ? CONFIGURATOR_NONE : found;
 }
 

@@ -51,6 +51,12 @@ const json_t *domain_of(const configurator_t *c, const char *name)
     return apr_hash_get(c->domains, name, APR_HASH_KEY_STRING);
 }
 
+int domain_serves(const configurator_t *c, const host_t *host,
+                  const char *name)
+{
+    return host->ssl && !host->certificate_file && domain_of(c, name);
+}
+
 /* ----------------------------------------------------------------- names */
 
 static int is_pattern(const char *name)

@@ -144,6 +144,11 @@ int server_has_module(const configurator_t *c, const char *name);
 /* The ACMEDomain that has a name; NULL. Of "domains". */
 const json_t *domain_of(const configurator_t *c, const char *name);
 
+/* 1 if host serves a name with the certificate of an ACMEDomain, provided
+ * that it has the name. */
+int domain_serves(const configurator_t *c, const host_t *host,
+                  const char *name);
+
 /* ---------------------------------------------------------------- match */
 
 /* Hosts that httpd chooses from by name, once it knows where a connection

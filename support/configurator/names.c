@@ -36,8 +36,7 @@ static void name_add(apr_array_header_t *names, const configurator_t *c,
     }
     tls = host_at(c, new->tls);
     new->certified = tls->ssl && tls->certificate_file;
-    new->managed = tls->ssl && !tls->certificate_file
-                   && domain_of(c, name) != NULL;
+    new->managed = domain_serves(c, tls, name);
 }
 
 /* The same, if a CA would certify it. */

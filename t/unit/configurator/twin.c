@@ -403,7 +403,7 @@ START_TEST(says_http)
 END_TEST
 
 /* A name that the twin has by a pattern of the original needs no alias of
- * its own in the next run. */
+ * its own in the next run, and is enhanced there. */
 START_TEST(pattern_again)
 {
     int changed = 1;
@@ -415,6 +415,9 @@ START_TEST(pattern_again)
              "    SSLEngine on\n</VirtualHost>\n");
     unit_ok(site_deploy(0, "a.test x.a.test", &changed));
     ck_assert_int_eq(changed, 0);
+    unit_ok(configurator_enhance(site_plan, &changed, 0, "x.a.test",
+                                 CONFIGURATOR_HSTS, 1, &err));
+    ck_assert_int_eq(changed, 1);
 }
 END_TEST
 
