@@ -7,6 +7,7 @@ Suite *block_suite(void);
 Suite *change_suite(void);
 Suite *choose_suite(void);
 Suite *configurator_suite(void);
+Suite *deploy_suite(void);
 Suite *domain_suite(void);
 Suite *edits_random_suite(void);
 Suite *edits_suite(void);
@@ -43,6 +44,7 @@ int main(void)
         change_suite(),
         choose_suite(),
         configurator_suite(),
+        deploy_suite(),
         domain_suite(),
         edits_random_suite(),
         edits_suite(),
