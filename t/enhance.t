@@ -90,8 +90,22 @@ for my $case (
         like $r->{json}{error}{detail}, qr/as before.*stop httpd and start/,
             '... says what to do';
         ok $httpd->is_running, '... and httpd runs on';
+        # Nor does it survive what comes next.
+        for my $args (['enhance', 'b.test', 'hsts', 'on'],
+                      ['secure', 'b.test'], ['enhance', 'a.test', 'hsts', 'on'])
+        {
+            $r = $scene->ends($args, 4, "@$args after it");
+            like $r->{json}{error}{detail}, qr/stop httpd and start/,
+                '... says so';
+            ok !$r->{json}{notes}, '... once';
+        }
+        ok $httpd->is_running, '... and httpd runs on';
         $httpd->stop;
         $scene->start;
+        $scene->ends(['enhance', 'a.test', 'hsts', 'on'], 0,
+                     'a change after its start');
+        ok $httpd->is_running, '... and httpd runs on';
+        $scene->ends(['rollback'], 0, '... and its rollback');
     }
     else {
         $scene->ends(['rollback', '2'], 0, 'rollback of both');

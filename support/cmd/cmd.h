@@ -48,6 +48,7 @@ typedef struct cmd_undone_t {
     int loaded;             /**< 1: httpd has loaded what they were */
     apr_time_t since;       /**< else if it started since, µs UTC */
     int marked;             /**< 1: this run has marked that in the store */
+    apr_time_t earlier;     /**< when an earlier run did; 0: none has */
 } cmd_undone_t;
 
 /** A run of acmectl. */

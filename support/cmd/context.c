@@ -89,7 +89,10 @@ apr_status_t cmd_open_store(cmd_t *cmd, int create)
         rv = store_lock(cmd->store, cmd_holder(cmd), cmd->options.wait,
                         &cmd->err, cmd->lock_pool);
     }
-    if (rv == APR_SUCCESS && create && cmd->config && cmd->config_text) {
+    /* While httpd has not heard of what was put back, what it has loaded is
+     * what was kept before. */
+    if (rv == APR_SUCCESS && create && cmd->config && cmd->config_text
+        && !store_reload_is_due(cmd->store, cmd->pool)) {
         rv = store_config_write(cmd->store, cmd->config_text,
                                 cmd->config_len, &cmd->err, cmd->pool);
     }

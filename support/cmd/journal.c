@@ -162,14 +162,18 @@ static const char *text_of(const json_t *server, const char *member)
 }
 
 /** What is known of the server whose files were put back: it answered
- *  before, or earlier, or answers now. NULL where err says why not. */
+ *  before, or earlier, or answers now. Where an earlier run put them back,
+ *  what answered in this one is not what httpd has loaded. NULL where err
+ *  says why not. */
 static const json_t *known_server(cmd_t *cmd, httpd_args_t *args,
                                   acme_err_t *err)
 {
-    const json_t *server = json_object_get(cmd->config, "server");
+    const json_t *now = json_object_get(cmd->config, "server");
+    const json_t *server = cmd->undone.earlier ? NULL : now;
 
     if (!server && cmd->journal_store) {
         server = cmd_kept_server(cmd, cmd->journal_store);
+        server = server ? server : now;
         if (server && !args->config) {
             args->config = text_of(server, "config");
         }
@@ -255,6 +259,12 @@ static apr_status_t reload(cmd_t *cmd, int loaded, apr_time_t since,
         return APR_SUCCESS;
     }
     if (would_end(cmd, server, &args)) {
+        if (cmd->undone.earlier
+            && httpd_settled(pid_file, cmd->undone.earlier)) {
+            return APR_SUCCESS;
+        }
+        /* The mark gets today's time: a start after it ends this. */
+        store_reload_due(cmd->journal_store, &stopped, cmd->pool);
         return base_err_set(err, APR_EGENERAL, BASE_EXIT_HTTPD,
                             "the files are as before, but httpd runs on with "
                             "what it had loaded: they have no "
@@ -280,10 +290,14 @@ void cmd_undone_mark(cmd_t *cmd)
     if (cmd->undone.marked) {
         return;
     }
-    /* A mark that is there already: an earlier run was killed. */
-    cmd->undone.loaded |= store_reload_is_due(cmd->journal_store, cmd->pool);
+    /* A mark that is there already: an earlier run was killed, or could not
+     * restart httpd. */
+    cmd->undone.earlier = store_reload_since(cmd->journal_store, cmd->pool);
+    cmd->undone.loaded |= cmd->undone.earlier != 0;
     cmd->undone.marked = 1;
-    store_reload_due(cmd->journal_store, &ignored, cmd->pool);
+    if (!cmd->undone.earlier) {
+        store_reload_due(cmd->journal_store, &ignored, cmd->pool);
+    }
 }
 
 void cmd_undone_add(cmd_t *cmd, const journal_undo_t *undo,

@@ -57,6 +57,23 @@ static cmd_t *make_cmd(apr_pool_t *pool)
     return cmd;
 }
 
+/** What the error says is no note as well. */
+static void drop_note(json_t *result, const char *message)
+{
+    json_t *notes = json_object_get(result, "notes");
+    size_t i = json_array_size(notes);
+
+    while (i-- > 0) {
+        if (strcmp(json_string_value(json_array_get(notes, i)), message)
+            == 0) {
+            json_array_remove(notes, i);
+        }
+    }
+    if (notes && json_array_size(notes) == 0) {
+        json_object_del(result, "notes");
+    }
+}
+
 /** What every result object has. */
 static void finish_result(cmd_t *cmd)
 {
@@ -72,6 +89,7 @@ static void finish_result(cmd_t *cmd)
         }
         json_object_set_new(cmd->result, "error",
                             cmd_error_json(&cmd->err));
+        drop_note(cmd->result, cmd->err.message);
     }
     if (!json_object_get(cmd->result, "changed")) {
         json_object_set_new(cmd->result, "changed", json_false());

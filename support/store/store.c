@@ -319,6 +319,15 @@ int store_reload_is_due(const store_t *store, apr_pool_t *scratch_pool)
     return access(store_path(store->dir, "reload", scratch_pool), F_OK) == 0;
 }
 
+apr_time_t store_reload_since(const store_t *store, apr_pool_t *scratch_pool)
+{
+    apr_finfo_t info;
+
+    return apr_stat(&info, store_path(store->dir, "reload", scratch_pool),
+                    APR_FINFO_MTIME, scratch_pool) == APR_SUCCESS
+           ? info.mtime : 0;
+}
+
 apr_status_t store_reload_done(store_t *store, acme_err_t *err,
                                apr_pool_t *scratch_pool)
 {

@@ -197,6 +197,9 @@ apr_status_t store_reload_due(store_t *store, acme_err_t *err,
 /** 1 if that is remembered. */
 int store_reload_is_due(const store_t *store, apr_pool_t *scratch_pool);
 
+/** Since when, µs UTC; 0: it is not. */
+apr_time_t store_reload_since(const store_t *store, apr_pool_t *scratch_pool);
+
 /** httpd has loaded the files as they are, or does not run. */
 apr_status_t store_reload_done(store_t *store, acme_err_t *err,
                                apr_pool_t *scratch_pool);
