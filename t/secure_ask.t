@@ -137,7 +137,7 @@ END
     my ($line) = $t->screen =~ m{2\s+\S+/site\.conf:(\d+)};
     $t->type("2\r");
     is $t->end, 0, 'the second of two hosts';
-    like $t->screen, qr{site\.conf:$line: its TLS twin}, 'is the one';
+    like $t->screen, qr{the TLS twin of \S+site\.conf:$line }, 'is the one';
     $scene->write($text);
     $httpd->graceful;
 }

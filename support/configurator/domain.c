@@ -232,7 +232,7 @@ static apr_status_t domain_extend(configurator_plan_t *plan,
     }
     if (rv == APR_SUCCESS) {
         APR_ARRAY_PUSH(plan->domains, apr_array_header_t *) = all;
-        plan_step(plan, "The ACMEDomain of %s gets the names %s.",
+        plan_step(plan, "let the ACMEDomain of %s have the names %s",
                   json_string_value(json_object_get(domain, "name")),
                   apr_array_pstrcat(plan->pool, all, ' '));
     }

@@ -73,8 +73,7 @@ static apr_status_t put(const edit_t *edit, const char *name,
     }
     if (rv == APR_SUCCESS) {
         *edit->pchanged = 1;
-        plan_step(edit->plan, "%s: %s %s is put in.", edit->place, name,
-                  args);
+        plan_step(edit->plan, "set %s %s in %s", name, args, edit->place);
     }
     return rv;
 }
@@ -105,8 +104,8 @@ static apr_status_t take(const edit_t *edit, const directive_t *d,
                            d->name);
     }
     *edit->pchanged = 1;
-    plan_step(edit->plan, "%s: %s %s is taken away.", edit->place, d->name,
-              d->args);
+    plan_step(edit->plan, "remove %s %s from %s", d->name, d->args,
+              edit->place);
     return block_remove(block, node, err);
 }
 
@@ -214,8 +213,8 @@ static apr_status_t main_redirect(const edit_t *edit, const char *name,
     }
     if (rv == APR_SUCCESS) {
         *edit->pchanged = 1;
-        plan_step(plan, "%s: a section <ACMEDomain> with ACMERequireHTTPS "
-                  "permanent is put at its end.", file->text->path);
+        plan_step(plan, "add a section <ACMEDomain> with ACMERequireHTTPS "
+                  "permanent at the end of %s", file->text->path);
     }
     return rv;
 }
@@ -267,8 +266,8 @@ static apr_status_t main_redirect_take(const edit_t *edit, const char *name,
     }
     if (rv == APR_SUCCESS) {
         *edit->pchanged = 1;
-        plan_step(edit->plan, "%s: the section <ACMEDomain> with "
-                  "ACMERequireHTTPS is taken away.", file->text->path);
+        plan_step(edit->plan, "remove the section <ACMEDomain> with "
+                  "ACMERequireHTTPS from %s", file->text->path);
     }
     return rv;
 }
@@ -323,8 +322,9 @@ static apr_status_t redirect_on(const edit_t *edit, const char *name,
         return APR_SUCCESS;
     }
     if (there) {
-        plan_step(edit->plan, "%s: %s in %s:%d redirects to https already.",
-                  edit->place, there->name, there->file, there->line);
+        plan_step(edit->plan, "leave %s as it is: %s in %s:%d redirects to "
+                  "https already", edit->place, there->name, there->file,
+                  there->line);
         return APR_SUCCESS;
     }
     edit->plan->acme = 1;

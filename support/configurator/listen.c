@@ -387,8 +387,8 @@ static apr_status_t put_file(listen_plan_t *work, const char *path,
             APR_ARRAY_PUSH(lines, const char *) = listen_text(one,
                                                               plan->pool);
             last = one->line > last ? one->line : last;
-            plan_step(plan, "%s: %s is put in.", to,
-                      listen_text(one, plan->pool));
+            plan_step(plan, "add %s to %s", listen_text(one, plan->pool),
+                      to);
         }
     }
     if (has_ssl(work->server, path, last)) {

@@ -92,8 +92,8 @@ void server_take_settings(server_plan_t *server, apr_array_header_t *lines,
     int i;
 
     for (i = 0; i < server->settings->nelts; i++) {
-        plan_step(server->plan, "%s: %s is put in.", path,
-                  APR_ARRAY_IDX(server->settings, i, const char *));
+        plan_step(server->plan, "set %s in %s",
+                  APR_ARRAY_IDX(server->settings, i, const char *), path);
     }
     apr_array_cat(lines, server->settings);
     apr_array_clear(server->settings);

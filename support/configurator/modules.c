@@ -234,7 +234,7 @@ static apr_status_t link_acme(server_plan_t *server, layout_links_t *links,
     }
     line = apr_pstrcat(plan->pool, load_line(server, "acme"), "\n", NULL);
     server_create(plan, load, JOURNAL_STEP_UNUSED, line, line);
-    plan_step(plan, "%s: made, to load mod_acme.", load);
+    plan_step(plan, "create %s, to load mod_acme", load);
     APR_ARRAY_PUSH(links->modules, const char *) = "acme";
     return layout_link(links, "acme.load", err, plan->pool);
 }
@@ -259,8 +259,8 @@ static apr_status_t load_by_links(server_plan_t *server, acme_err_t *err)
             return rv;
         }
         server_links(plan, &links, done, is_acme(name));
-        plan_step(plan, "%s: module %s is enabled by links.",
-                  server->layout->enabled, name);
+        plan_step(plan, "enable the module %s by links in %s", name,
+                  server->layout->enabled);
     }
     for (i = 0; i < links.modules->nelts; i++) {
         const char *name = APR_ARRAY_IDX(links.modules, i, const char *);
@@ -298,10 +298,9 @@ static apr_status_t uncomment(server_plan_t *server, const char *name,
            != APR_SUCCESS) {
         return err->status;
     }
-    plan_step(plan, "%s:%d: the mark before LoadModule %s_module is taken "
-              "away.", file->text->path,
-              APR_ARRAY_IDX(file->text->lines, line->line,
-                            scan_line_t).last, name);
+    plan_step(plan, "uncomment LoadModule %s_module in %s:%d", name,
+              file->text->path, APR_ARRAY_IDX(file->text->lines, line->line,
+                                              scan_line_t).last);
     return APR_SUCCESS;
 }
 
@@ -398,8 +397,7 @@ static apr_status_t load_by_lines(server_plan_t *server, acme_err_t *err)
         if (!line) {
             APR_ARRAY_PUSH(is_acme(name) ? early : lines, const char *)
                 = load_line(server, name);
-            plan_step(plan, "%s: LoadModule %s_module is put in.", path,
-                      name);
+            plan_step(plan, "add LoadModule %s_module to %s", name, path);
         }
     }
     if (early->nelts) {

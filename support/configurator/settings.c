@@ -363,7 +363,7 @@ static apr_status_t put_sections(server_plan_t *server, acme_err_t *err)
     if (plan->stapling_cache && !has_cache(server)) {
         APR_ARRAY_PUSH(cache, const char *) = stapling_line(server);
         cache = server_wrap("ssl_module", cache);
-        plan_step(plan, "%s: SSLStaplingCache is put in.", path);
+        plan_step(plan, "add SSLStaplingCache to %s", path);
     }
     if (settings->nelts == 0 && cache->nelts == 0) {
         return APR_SUCCESS;

@@ -180,14 +180,13 @@ static void work_tell(configurator_plan_t *plan, const work_t *work,
     const char *place = host_place(tls, plan->pool);
 
     if (aliases->nelts) {
-        plan_step(plan, "%s: it gets the ServerAlias %s.", place,
-                  apr_array_pstrcat(plan->pool, aliases, ' '));
+        plan_step(plan, "add ServerAlias %s to %s",
+                  apr_array_pstrcat(plan->pool, aliases, ' '), place);
     }
     if (work->remove) {
-        plan_step(plan, "%s: its certificate's files are no longer used.",
-                  place);
+        plan_step(plan, "remove the certificate's files from %s", place);
     }
-    plan_step(plan, "%s: it serves %s with the %s.", place,
+    plan_step(plan, "let %s serve %s with the %s", place,
               apr_array_pstrcat(plan->pool, deploy->names, ' '),
               deploy->certificate ? "certificate's files"
                                   : "managed certificate");

@@ -231,12 +231,12 @@ static void twin_tell(configurator_plan_t *plan, const plan_new_t *twin)
     const char *names = apr_array_pstrcat(plan->pool, twin->names, ' ');
 
     if (twin->behind == twin->of) {
-        plan_step(plan, "%s: its TLS twin is put behind it, for %s.",
+        plan_step(plan, "add the TLS twin of %s behind it, for %s",
                   host_place(of, plan->pool), names);
     }
     else {
-        plan_step(plan, "%s: its TLS twin is put behind %s, which so stays "
-                  "the default host or keeps its names, for %s.",
+        plan_step(plan, "add the TLS twin of %s behind %s, which so stays "
+                  "the default host or keeps its names, for %s",
                   host_place(of, plan->pool),
                   host_place(host_at(plan->c, twin->behind), plan->pool),
                   names);

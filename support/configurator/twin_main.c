@@ -91,7 +91,7 @@ apr_status_t twin_plan_main(configurator_plan_t *plan, int *pchanged,
         plan_warn(plan, "The rewrite rules of the main server do not hold in "
                   "the new virtual host: see RewriteOptions Inherit.");
     }
-    plan_step(plan, "%s: a virtual host for TLS is put at its end, for %s.",
+    plan_step(plan, "add a virtual host for TLS at the end of %s, for %s",
               path, apr_array_pstrcat(plan->pool, deploy->names, ' '));
     return APR_SUCCESS;
 }

@@ -252,8 +252,8 @@ static apr_status_t redirect_leave(configurator_plan_t *plan, block_t *twin,
          i++) {
         rv = remove_directive(plan, twin, directive_at(host, i), err);
     }
-    plan_step(plan, "%s in %s leads to https and is left out of the TLS "
-              "twin.", d->name, directive_place(d, plan->pool));
+    plan_step(plan, "leave %s in %s out of the TLS twin: it leads to https",
+              d->name, directive_place(d, plan->pool));
     return rv;
 }
 

@@ -72,7 +72,7 @@ START_TEST(extended)
             "a.test b.test",
             "ServerName a.test\nSSLEngine on\nACMEDomain a.test b.test\n"
             "ServerAlias b.test\n");
-    ck_assert(site_said(site_result.steps, "gets the names a.test b.test"));
+    ck_assert(site_said(site_result.steps, "have the names a.test b.test"));
 }
 END_TEST
 
