@@ -141,6 +141,10 @@ apr_status_t base_log_follow(pid_t pid);
  *  something may stand on that terminal. NULL: nothing does. */
 void base_log_before(void (*clear)(void *baton), void *baton);
 
+/** Write what this process would write to standard error to fd instead, as
+ *  something else draws on that terminal. @param fd  -1: no more */
+void base_log_hold(int fd);
+
 /** Parse a level's name, case ignored. @return APR_EINVAL if unknown */
 apr_status_t base_log_level_parse(base_log_level_t *plevel, const char *name);
 

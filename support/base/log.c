@@ -46,18 +46,41 @@ static struct {
     apr_pool_t *pool;
 } the_log = { BASE_LOG_WARN, STDERR_FILENO, NULL, NULL };
 
-/* What the terminal needs before a line, and of which process. */
+/* What the terminal needs before a line, and where lines to it go instead
+ * (-1: nowhere else), of which process. */
 static struct {
     void (*clear)(void *baton);
     void *baton;
+    int held;
     pid_t pid;
-} the_terminal;
+} the_terminal = { NULL, NULL, -1, 0 };
 
 void base_log_before(void (*clear)(void *baton), void *baton)
 {
     the_terminal.clear = clear;
     the_terminal.baton = baton;
     the_terminal.pid = getpid();
+}
+
+void base_log_hold(int fd)
+{
+    the_terminal.held = fd;
+    the_terminal.pid = getpid();
+}
+
+/* Where a line goes now; what stands there is cleared. */
+static int log_target(void)
+{
+    if (the_log.fd != STDERR_FILENO || the_terminal.pid != getpid()) {
+        return the_log.fd;
+    }
+    if (the_terminal.held != -1) {
+        return the_terminal.held;
+    }
+    if (the_terminal.clear) {
+        the_terminal.clear(the_terminal.baton);
+    }
+    return the_log.fd;
 }
 
 /* A pool cleanup: back to standard error. */
@@ -277,14 +300,10 @@ void base_log(base_log_level_t level, const char *fmt, ...)
                (long)getpid(), text);
     }
     else {
-        if (the_log.fd == STDERR_FILENO && the_terminal.clear
-            && the_terminal.pid == getpid()) {
-            the_terminal.clear(the_terminal.baton);
-        }
         log_begin(prefix, level);
         len = snprintf(line, sizeof(line), "%s[acme:%s] [pid %ld] %s\n",
                        prefix, name, (long)getpid(), text);
-        log_write(the_log.fd, line, (apr_size_t)len);
+        log_write(log_target(), line, (apr_size_t)len);
     }
     errno = saved;
 }

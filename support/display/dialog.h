@@ -103,8 +103,8 @@ apr_status_t dialog_run(display_t *display, const apr_array_header_t *argv,
 /* --------------------------------------------------------- dialog_gauge.c */
 
 /** A gauge that stands on the terminal from the first progress to the next
- *  question or the end. Standard error is kept back meanwhile where it goes
- *  to that terminal. */
+ *  question or the end. What is logged to standard error is kept back
+ *  meanwhile where that is a terminal. */
 typedef struct dialog_gauge_t dialog_gauge_t;
 
 /** Show progress. @return 0: it cannot; lines have to do */

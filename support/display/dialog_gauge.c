@@ -29,28 +29,18 @@ struct dialog_gauge_t {
     int given_up;
     dialog_terminal_t terminal;
     int own;                /**< a copy of the terminal's descriptor */
-    int kept;               /**< standard error as it was; -1: in place */
-    FILE *held;             /**< what was written to it meanwhile */
+    FILE *held;             /**< what was logged meanwhile; NULL: nothing
+                                 is kept back */
 };
 
-/* --------------------------------------------------------- standard error */
+/* -------------------------------------------------------------------- log */
 
-/** Keep back what would be written into the box. */
+/** Keep back what would be logged into the box. */
 static void hold(dialog_gauge_t *gauge)
 {
-    gauge->kept = -1;
-    if (!isatty(STDERR_FILENO)) {
-        return;
-    }
-    gauge->held = tmpfile();
-    if (!gauge->held) {
-        return;
-    }
-    gauge->kept = dup(STDERR_FILENO);
-    if (gauge->kept == -1
-        || dup2(fileno(gauge->held), STDERR_FILENO) == -1) {
-        fclose(gauge->held);
-        gauge->held = NULL;
+    gauge->held = isatty(STDERR_FILENO) ? tmpfile() : NULL;
+    if (gauge->held) {
+        base_log_hold(fileno(gauge->held));
     }
 }
 
@@ -63,8 +53,7 @@ static void release(dialog_gauge_t *gauge)
     if (!gauge->held) {
         return;
     }
-    dup2(gauge->kept, STDERR_FILENO);
-    close(gauge->kept);
+    base_log_hold(-1);
     rewind(gauge->held);
     while ((n = fread(buf, 1, sizeof(buf), gauge->held)) > 0
            && write(STDERR_FILENO, buf, n) == (ssize_t)n) {
@@ -72,7 +61,6 @@ static void release(dialog_gauge_t *gauge)
     }
     fclose(gauge->held);
     gauge->held = NULL;
-    gauge->kept = -1;
 }
 
 /* ------------------------------------------------------------------ child */
@@ -187,7 +175,6 @@ int dialog_gauge_show(display_t *display, const char *text, int percent)
 
     if (!gauge) {
         gauge = display->gauge = apr_pcalloc(display->pool, sizeof(*gauge));
-        gauge->kept = -1;
     }
     if (gauge->given_up || !display_can_ask(display)) {
         return 0;

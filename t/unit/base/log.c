@@ -373,6 +373,47 @@ START_TEST(clears)
 }
 END_TEST
 
+/* What is held goes elsewhere until it is not: lines of this process to
+ * standard error, no others. Nothing is cleared for them. */
+START_TEST(held)
+{
+    const char *path = apr_pstrcat(pool, unit_dir(), "/held", NULL);
+    const char *errors = apr_pstrcat(pool, unit_dir(), "/errors", NULL);
+    int fd = open(path, O_RDWR | O_CREAT, 0600), one = 1;
+    int to = open(errors, O_RDWR | O_CREAT | O_APPEND, 0600);
+    int own = dup(STDERR_FILENO);
+    const char *log;
+    pid_t pid;
+
+    ck_assert_int_ge(dup2(to, STDERR_FILENO), 0);
+    base_log_before(clear, &one);
+    base_log_hold(fd);
+    base_log(BASE_LOG_WARN, "held");
+    pid = fork();
+    if (pid == 0) {
+        base_log(BASE_LOG_WARN, "of a child");
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    log = open_file(BASE_LOG_INFO);
+    base_log(BASE_LOG_WARN, "of a file");
+    unit_ok(base_log_open("stderr", BASE_LOG_INFO, &err, pool));
+    ck_assert_int_eq(cleared, 0);
+    base_log_hold(-1);
+    base_log(BASE_LOG_WARN, "again");
+    dup2(own, STDERR_FILENO);
+    close(own);
+    close(to);
+    close(fd);
+    base_log_before(NULL, NULL);
+    ck_assert_int_eq(cleared, 1);
+    check_line(content(path), "warn", "held");
+    check_line(content(log), "warn", "of a file");
+    ck_assert(strstr(content(errors), "] of a child\n") != NULL);
+    check_line(strchr(content(errors), '\n') + 1, "warn", "again");
+}
+END_TEST
+
 /* syslog gets the line without the time, at its own priority. */
 START_TEST(to_syslog)
 {
@@ -477,6 +518,7 @@ Suite *log_suite(void)
     tcase_add_test(tc, full);
     tcase_add_test(tc, standard_error);
     tcase_add_test(tc, clears);
+    tcase_add_test(tc, held);
     tcase_add_test(tc, to_syslog);
     tcase_add_test(tc, bad_target);
     tcase_add_test(tc, follows);
