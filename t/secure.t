@@ -83,6 +83,13 @@ is_deeply $scene->tree, $pristine, 'nothing was touched';
     like $r->{json}{diff}, qr/^\+\tACMERequireHTTPS permanent$/m,
         'and the redirect';
     ok scalar @{$r->{json}{steps}}, 'steps';
+    like $r->{json}{next}, qr/plan: nothing was changed.*without --plan/,
+        'what it was';
+    $r = $scene->ends(['secure', '--plan', 'a.test',
+                       @options[1 .. $#options]], 0, 'without agreement');
+    like $r->{json}{next}, qr/add --agree-tos/, '... what it takes';
+    $r = $scene->ends(['secure', '--plan', '--redirect', 'a.test',
+                       'www.a.test', @options], 0, 'and once more');
     like notes($r), qr/a\.test www\.a\.test would be ordered/, 'the order';
     ok scalar(grep { /old\.a\.test/ } @{$r->{json}{warnings}}),
         'a warning of the name that is left out';
@@ -107,6 +114,11 @@ is_deeply $scene->tree, $pristine, 'nothing was touched';
     is $r->{json}{checkpoint}, 1, 'the first checkpoint';
     ok $r->{json}{changed}, 'says that it changed';
     is ACME::Scene::result_of($r, 'a.test')->{result}, 'issued', 'issued';
+    is_deeply $r->{json}{summary}, [
+        'https://a.test and https://www.a.test are served, and http '
+        . 'redirects there',
+        "this is checkpoint $r->{json}{checkpoint}: \"acmectl rollback\" "
+        . 'undoes it'], 'the summary';
     is_deeply [failed_checks($r)], [], 'all checks passed';
     ok scalar(grep { $_->{check} eq 'tls' && $_->{ok} }
               @{$r->{json}{checks}}), 'there were some';

@@ -157,9 +157,15 @@ static void run(cmd_edit_t *edit, const wish_t *wish,
                        targets_of(cmd, wish, names));
     }
     cmd_edit_end(edit);
+    cmd_reached(cmd, apr_psprintf(cmd->pool, "%s: %s is %s%s", wish->name,
+                                  wish->word, wish->on ? "on" : "off",
+                                  edit->running ? ""
+                                  : " once httpd is started"));
+    cmd_planned(cmd, "");
     if (cmd->err.status == APR_SUCCESS
         && edit->planned.changes->nelts == 0) {
-        cmd_note(cmd, "nothing to do");
+        cmd_note(cmd, "nothing to do: %s has %s %s already", wish->name,
+                 wish->word, wish->on ? "on" : "off");
     }
 }
 

@@ -523,6 +523,20 @@ apr_status_t cmd_edit_apply(cmd_edit_t *edit, const char *title,
  *  cmd->err says so. */
 void cmd_edit_end(cmd_edit_t *edit);
 
+/* ---------------------------------------------------------------- summary */
+
+/** Names as "a, b and 7 more", each behind before. */
+const char *cmd_and(const apr_array_header_t *names, const char *before,
+                    apr_pool_t *pool);
+
+/** Say first what was reached and how it is undone ("summary"), if something
+ *  was changed. */
+void cmd_reached(cmd_t *cmd, const char *sentence);
+
+/** Say last that a plan was one ("next"). @param unless  what it takes
+ *  besides ("; add --agree-tos"); perhaps "" */
+void cmd_planned(cmd_t *cmd, const char *unless);
+
 /* -------------------------------------------------------------- sites.c */
 
 /** Hosts with the names that one certificate is for. */

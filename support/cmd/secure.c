@@ -43,6 +43,7 @@ typedef struct secure_t {
     int install;                     /* 1: no order, replace what is there */
     int refused;                     /* names that the CA refused */
     int rounds;                      /* of orders */
+    int unagreed;                    /* 1: planned without --agree-tos */
     configurator_settings_t settings;
 } secure_t;
 
@@ -159,6 +160,26 @@ static int has_agreement(const secure_t *s)
     return 1;
 }
 
+/** An order needs it, a plan only tells; install orders nothing, but what it
+ *  installs is to be renewed one day. */
+static apr_status_t take_agreement(secure_t *s, const char *ca)
+{
+    const cmd_options_t *options = &s->cmd->options;
+
+    if (has_agreement(s)) {
+        return APR_SUCCESS;
+    }
+    s->settings.agreement = options->agree_tos || !s->install;
+    if (s->install && !options->agree_tos) {
+        cmd_note(s->cmd, "nothing will renew this certificate, for the "
+                 "configuration does not agree to the terms of service of "
+                 "the CA %s: --agree-tos says so", ca);
+    }
+    s->unagreed = !s->install && options->plan && !options->agree_tos;
+    return s->install || s->unagreed ? APR_SUCCESS
+                                     : cmd_ask_agreement(s->cmd, ca);
+}
+
 static apr_status_t take_settings(secure_t *s)
 {
     const cmd_options_t *options = &s->cmd->options;
@@ -177,12 +198,8 @@ static apr_status_t take_settings(secure_t *s)
                         "ACMEContact") != APR_SUCCESS) {
         return s->cmd->err.status;
     }
-    if (!s->install && !has_agreement(s)) {
-        settings->agreement = 1;
-        return cmd_ask_agreement(s->cmd, settings->ca ? settings->ca
-                                 : ca ? args_of(ca) : LETSENCRYPT);
-    }
-    return APR_SUCCESS;
+    return take_agreement(s, settings->ca ? settings->ca
+                          : ca ? args_of(ca) : LETSENCRYPT);
 }
 
 /* -------------------------------------------------------------------- plan */
@@ -564,6 +581,18 @@ static apr_status_t prepare(secure_t *s)
     return APR_SUCCESS;
 }
 
+static void tell_reached(const secure_t *s)
+{
+    apr_array_header_t *names = names_of(s);
+    apr_pool_t *pool = s->cmd->pool;
+
+    cmd_reached(s->cmd, apr_psprintf(
+        pool, "%s %s served%s%s", cmd_and(names, "https://", pool),
+        !s->edit->running ? "will be" : names->nelts == 1 ? "is" : "are",
+        s->redirect ? ", and http redirects there" : "",
+        s->edit->running ? "" : " once httpd is started"));
+}
+
 static void finish(secure_t *s)
 {
     cmd_t *cmd = s->cmd;
@@ -573,6 +602,9 @@ static void finish(secure_t *s)
         cmd_edit_apply(s->edit, title_of(s), cmd_targets(cmd, names_of(s)));
     }
     cmd_edit_end(s->edit);
+    tell_reached(s);
+    cmd_planned(cmd, s->unagreed ? "; add --agree-tos if you agree to the "
+                "CA's terms of service" : "");
     if (cmd->err.status == APR_SUCCESS && s->refused > 0) {
         cmd->exit = BASE_EXIT_PARTIAL;
     }
@@ -582,8 +614,10 @@ static void tell_nothing(secure_t *s)
 {
     if (s->cmd->err.status == APR_SUCCESS
         && !json_is_true(json_object_get(s->cmd->result, "changed"))
-        && !s->cmd->options.plan) {
-        cmd_note(s->cmd, "nothing to do");
+        && !json_object_get(s->cmd->result, "diff")) {
+        cmd_note(s->cmd, "nothing to do: %s %s secured already",
+                 cmd_and(names_of(s), "", s->cmd->pool),
+                 names_of(s)->nelts == 1 ? "is" : "are");
     }
 }
 

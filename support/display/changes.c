@@ -245,8 +245,8 @@ void display_changes(display_t *display, const json_t *result)
         put_one(display, json_array_get(list, 0));
     }
     put_undone(display, undone);
-    /* A plan's diff says it all. */
-    if (!diff) {
+    /* A plan's diff says it all, and so do steps. */
+    if (!diff && json_array_size(json_object_get(result, "steps")) == 0) {
         put_files(display, json_object_get(result, "files"), undone != NULL);
     }
     put_conflicts(display, json_object_get(result, "conflicts"));

@@ -26,6 +26,7 @@ typedef struct display_options_t {
     const char *program; /**< nullable: what draws boxes, its name or path */
     display_color_t color;
     int quiet;       /**< 1: no progress */
+    int verbose;     /**< 1: all that was checked, also where all is well */
     int silent;      /**< --non-interactive: never ask */
     int yes;         /**< --yes: the answer to every yes-or-no question */
     FILE *in;        /**< answers; NULL: nobody is there to give any */

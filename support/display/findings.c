@@ -60,6 +60,33 @@ static const char *word_of(const json_t *check)
     return "-";
 }
 
+/** Checks in one line, if none failed. @return 1 if it did */
+static int put_few(display_t *display, const json_t *list)
+{
+    int all = (int)json_array_size(list);
+    FILE *out = display->options.out;
+    int untold = 0;
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item) {
+        const json_t *ok = json_object_get(item, "ok");
+
+        if (json_is_false(ok)) {
+            return 0;
+        }
+        untold += !json_is_true(ok);
+    }
+    fprintf(out, "validated: %d check%s, none failed", all,
+            all == 1 ? "" : "s");
+    if (untold > 0) {
+        fprintf(out, " (%d cannot be told or %s not apply)", untold,
+                untold == 1 ? "does" : "do");
+    }
+    fputc('\n', out);
+    return 1;
+}
+
 static void put_checks(display_t *display, const json_t *list)
 {
     static const char *const heads[] = { "NAME", "CHECK", "OK", "DETAIL",
@@ -74,9 +101,7 @@ static void put_checks(display_t *display, const json_t *list)
         display_table_add(table, word_of(item));
         display_table_add(table, text_of(item, "detail", display->pool));
     }
-    if (json_array_size(list) > 0) {
-        display_table_put(display, table);
-    }
+    display_table_put(display, table);
 }
 
 static void put_warnings(display_t *display, const json_t *warnings)
@@ -102,11 +127,32 @@ static void put_paste(display_t *display, const json_t *paste)
     }
 }
 
+/** 1 if people want to see each check, whatever its answer. */
+static int wants_checks(const display_t *display, const json_t *result)
+{
+    const char *verb = json_string_value(json_object_get(result, "verb"));
+
+    return display->options.verbose || (verb && strcmp(verb, "validate") == 0);
+}
+
 void display_findings(display_t *display, const json_t *result)
 {
-    put_steps(display, json_object_get(result, "steps"));
+    const json_t *checks = json_object_get(result, "checks");
+    const char *next = json_string_value(json_object_get(result, "next"));
+
+    /* What failed was not done, or is no more. */
+    if (!json_is_false(json_object_get(result, "ok"))) {
+        put_steps(display, json_object_get(result, "steps"));
+    }
     put_candidates(display, json_object_get(result, "candidates"));
-    put_checks(display, json_object_get(result, "checks"));
+    if (json_array_size(checks) > 0
+        && (wants_checks(display, result) || !put_few(display, checks))) {
+        put_checks(display, checks);
+    }
     put_warnings(display, json_object_get(result, "warnings"));
     put_paste(display, json_object_get(result, "paste"));
+    if (next) {
+        fprintf(display->options.out, "%s\n",
+                display_line(next, display->pool));
+    }
 }

@@ -227,6 +227,7 @@ void display_text(display_t *display, const json_t *result)
 {
     size_t i;
 
+    put_notes(display, json_object_get(result, "summary"));
     display_changes(display, result);
     for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
         const json_t *value = json_object_get(result, sections[i].member);

@@ -17,6 +17,7 @@ Suite *renew_suite(void);
 Suite *report_suite(void);
 Suite *revoke_suite(void);
 Suite *sites_suite(void);
+Suite *summary_suite(void);
 Suite *staple_suite(void);
 Suite *targets_suite(void);
 Suite *where_suite(void);
@@ -30,7 +31,8 @@ int main(void)
                         account_suite(), report_suite(), revoke_suite(),
                         notify_suite(), certificates_suite(),
                         config_suite(), issue_suite(), renew_suite(),
-                        sites_suite(), staple_suite(), targets_suite(),
+                        sites_suite(), staple_suite(),
+                        summary_suite(), targets_suite(),
                         where_suite(),
                         journal_suite(), NULL };
 

@@ -2,8 +2,9 @@
 #include "display/rig.h"
 #include "unit.h"
 
-#define HEAD "{'schema': 'acmectl/1', 'verb': 'secure', 'ok': true, " \
-    "'exit': 0, 'changed': false, "
+#define HEAD_OF(verb, ok) "{'schema': 'acmectl/1', 'verb': '" verb "', " \
+    "'ok': " ok ", 'exit': 0, 'changed': false, "
+#define HEAD HEAD_OF("secure", "true")
 
 /** A result with these members as text that goes to a file. */
 static const char *shown(const char *members)
@@ -27,9 +28,14 @@ static const char *colored(const char *members)
 /* Steps are numbered in their order. */
 START_TEST(steps)
 {
+    rig_t *rig = rig_memory(DISPLAY_TEXT, DISPLAY_COLOR_NEVER, pool);
+
     ck_assert_str_eq(shown("'steps': ['enable mod_ssl', 'add a host']"),
                      " 1. enable mod_ssl\n 2. add a host\n");
     ck_assert_str_eq(shown("'steps': []"), "");
+    /* Of what failed nothing is left. */
+    rig_show(rig, HEAD_OF("secure", "false") "'steps': ['a']}", pool);
+    ck_assert_str_eq(rig_out(rig), "");
 }
 END_TEST
 
@@ -53,6 +59,28 @@ START_TEST(checks)
         "a.test  stapling  warning  no response\n"
         "b.test  tls       -        not asked: no TLS\n");
     ck_assert_str_eq(shown("'checks': []"), "");
+}
+END_TEST
+
+#define GOOD "'checks': [" \
+    "{'name': 'a.test', 'check': 'tls', 'ok': true, 'detail': 'TLSv1.3'}, " \
+    "{'name': 'a.test', 'check': 'hsts', 'ok': null, 'detail': 'none'}]"
+#define GOOD_TABLE "NAME    CHECK  OK  DETAIL\n" \
+    "a.test  tls    ok  TLSv1.3\na.test  hsts   -   none\n"
+
+/* Where none failed a line will do, unless it was asked for. */
+START_TEST(checks_without_failure)
+{
+    rig_t *rig = rig_memory(DISPLAY_TEXT, DISPLAY_COLOR_NEVER, pool);
+
+    ck_assert_str_eq(shown(GOOD), "validated: 2 checks, none failed (1 "
+                     "cannot be told or does not apply)\n");
+    rig_show(rig, HEAD_OF("validate", "true") GOOD "}", pool);
+    ck_assert_str_eq(rig_out(rig), GOOD_TABLE);
+    rig = rig_memory(DISPLAY_TEXT, DISPLAY_COLOR_NEVER, pool);
+    rig->display->options.verbose = 1;
+    rig_show(rig, HEAD GOOD "}", pool);
+    ck_assert_str_eq(rig_out(rig), GOOD_TABLE);
 }
 END_TEST
 
@@ -115,8 +143,12 @@ START_TEST(order)
     ck_assert_str_eq(shown("'paste': 'p\\n', 'warnings': ['w'], "
         "'steps': ['s'], 'notes': ['n'], 'checks': [{'name': 'a', "
         "'check': 'c', 'ok': true, 'detail': 'd'}]"),
-        "n\n 1. s\nNAME  CHECK  OK  DETAIL\na     c      ok  d\n"
+        "n\n 1. s\nvalidated: 1 check, none failed\n"
         "warning: w\nto be added by hand:\np\n");
+    ck_assert_str_eq(shown("'summary': ['first', 'second'], 'notes': ['n'], "
+        "'next': 'last', 'warnings': ['w'], 'steps': ['s'], "
+        "'files': [{'op': 'modify', 'path': '/f'}]"),
+        "first\nsecond\nn\n 1. s\nwarning: w\nlast\n");
 }
 END_TEST
 
@@ -127,6 +159,7 @@ Suite *findings_suite(void)
 
     tcase_add_test(tc, steps);
     tcase_add_test(tc, checks);
+    tcase_add_test(tc, checks_without_failure);
     tcase_add_test(tc, checks_colored);
     tcase_add_test(tc, candidates);
     tcase_add_test(tc, warnings);
