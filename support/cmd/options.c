@@ -23,26 +23,27 @@ enum {
     OPT_WAIT
 };
 
-/* What stands before the second line of a description. */
-#define OWN_LINE "                       "
+/* A description begins with what the option takes, if it does, and a tab.
+ * What stands before its second line: */
+#define OWN_LINE "                          "
 
 static const apr_getopt_option_t global_options[] = {
-    { "httpd", OPT_HTTPD, 1, "the httpd binary, or apachectl" },
-    { NULL, 'd', 1, "ServerRoot, as httpd's -d" },
-    { NULL, 'f', 1, "configuration file, as httpd's -f" },
-    { NULL, 'D', 1, "define NAME, as httpd's -D" },
-    { "store", OPT_STORE, 1, "the store, instead of ACMEStoreDir" },
+    { "httpd", OPT_HTTPD, 1, "FILE\tthe httpd binary, or apachectl" },
+    { NULL, 'd', 1, "DIR\tServerRoot, as httpd's -d" },
+    { NULL, 'f', 1, "FILE\tconfiguration file, as httpd's -f" },
+    { NULL, 'D', 1, "NAME\tdefine NAME, as httpd's -D" },
+    { "store", OPT_STORE, 1, "DIR\tthe store, instead of ACMEStoreDir" },
     { "json", OPT_JSON, 0, "one JSON object on stdout" },
-    { "display", OPT_DISPLAY, 1, "text, dialog (boxes), dialog:PROGRAM or "
-                                 "json" },
+    { "display", OPT_DISPLAY, 1, "KIND\ttext, dialog (boxes), dialog:PROGRAM "
+                                 "or json" },
     { "quiet", OPT_QUIET, 0, "no progress" },
     { NULL, 'v', 0, "log more; again for still more" },
-    { "log", OPT_LOG, 1, "stderr, syslog or file:PATH" },
-    { "log-level", OPT_LOG_LEVEL, 1, "as httpd's LogLevel" },
-    { "wait", OPT_WAIT, 1, "seconds to wait for another acmectl" },
+    { "log", OPT_LOG, 1, "WHERE\tstderr, syslog or file:PATH" },
+    { "log-level", OPT_LOG_LEVEL, 1, "LEVEL\tas httpd's LogLevel" },
+    { "wait", OPT_WAIT, 1, "SECONDS\tto wait for another acmectl" },
     { "non-interactive", OPT_NON_INTERACTIVE, 0, "never ask" },
     { "yes", OPT_YES, 0, "answer yes to every question" },
-    { "color", OPT_COLOR, 1, "auto, always or never" },
+    { "color", OPT_COLOR, 1, "WHEN\tauto, always or never" },
     { "exit-changed", OPT_EXIT_CHANGED, 0, "exit 10 if something changed" },
     { "version", OPT_VERSION, 0, "print the version" },
     { "help", OPT_HELP, 0, "print this, or the verb's own help" },
@@ -54,10 +55,21 @@ static const apr_getopt_option_t no_options[] = { { NULL, 0, 0, NULL } };
 /* Options of more than one verb. */
 #define PLAN { "plan", OPT_PLAN, 0, "show what would change, and change " \
                "nothing" }
-#define VHOST { "vhost", OPT_VHOST, 1, "NAME=FILE:LINE: the virtual host " \
+#define VHOST { "vhost", OPT_VHOST, 1, "NAME=FILE:LINE\tthe virtual host " \
                 "that is meant" }
 #define STATIC_FILES { "static-files", OPT_STATIC_FILES, 0, \
                        "name the certificate's files to httpd, too" }
+
+/* What a server says that says nothing yet. */
+#define SETTINGS \
+    { "agree-tos", OPT_AGREE_TOS, 0, "you agree to the CA's terms of " \
+                                     "service" }, \
+    { "ca", OPT_CA, 1, \
+      "URL|NAME\tthe CA, as for ACMECertificateAuthority" }, \
+    { "ca-certificate", OPT_CA_CERTIFICATE, 1, \
+      "FILE\ttrust roots for the CA's own TLS" }, \
+    { "contact", OPT_CONTACT, 1, \
+      "CONTACT\tmailto:ADDRESS for the CA, or none" }
 
 static const apr_getopt_option_t secure_options[] = {
     PLAN,
@@ -66,12 +78,7 @@ static const apr_getopt_option_t secure_options[] = {
     VHOST,
     { "allow-partial", OPT_ALLOW_PARTIAL, 0,
       "go on without names that the CA refuses" },
-    { "agree-tos", OPT_AGREE_TOS, 0, "you agree to the CA's terms of "
-                                     "service" },
-    { "ca", OPT_CA, 1, "the CA, as for ACMECertificateAuthority" },
-    { "ca-certificate", OPT_CA_CERTIFICATE, 1,
-      "trust roots for the CA's own TLS" },
-    { "contact", OPT_CONTACT, 1, "mailto:ADDRESS for the CA, or none" },
+    SETTINGS,
     STATIC_FILES,
     { NULL, 0, 0, NULL }
 };
@@ -81,6 +88,7 @@ static const apr_getopt_option_t install_options[] = {
     { "redirect", OPT_REDIRECT, 0, "redirect http to https" },
     { "no-redirect", OPT_NO_REDIRECT, 0, "do not" },
     VHOST,
+    SETTINGS,
     STATIC_FILES,
     { NULL, 0, 0, NULL }
 };
@@ -93,7 +101,7 @@ static const apr_getopt_option_t enhance_options[] = {
 
 static const apr_getopt_option_t issue_options[] = {
     { "force", OPT_FORCE, 0, "also where a valid certificate is at hand" },
-    { "csr", OPT_CSR, 1, "order for this certificate request (PEM or DER)" },
+    { "csr", OPT_CSR, 1, "FILE\torder for this request (PEM or DER)" },
     { NULL, 0, 0, NULL }
 };
 
@@ -104,23 +112,23 @@ static const apr_getopt_option_t renew_options[] = {
 };
 
 static const apr_getopt_option_t revoke_options[] = {
-    { "cert", OPT_CERT, 1, "the certificate (PEM)" },
-    { "key", OPT_KEY, 1, "its private key: no account is needed" },
-    { "reason", OPT_REASON, 1, "unspecified, keyCompromise, "
+    { "cert", OPT_CERT, 1, "FILE\tthe certificate (PEM)" },
+    { "key", OPT_KEY, 1, "FILE\tits private key: no account is needed" },
+    { "reason", OPT_REASON, 1, "NAME\tunspecified, keyCompromise, "
                                "affiliationChanged,\n" OWN_LINE
                                "superseded or cessationOfOperation" },
     { NULL, 0, 0, NULL }
 };
 
 static const apr_getopt_option_t serve_options[] = {
-    { "parent", OPT_PARENT, 1, "end with this process, and log where its\n"
+    { "parent", OPT_PARENT, 1, "PID\tend with this process, and log where its\n"
                                OWN_LINE "standard error goes (httpd does "
                                "this)" },
     { NULL, 0, 0, NULL }
 };
 
 static const apr_getopt_option_t rollback_options[] = {
-    { "to", OPT_TO, 1, "undo this checkpoint and all newer ones" },
+    { "to", OPT_TO, 1, "ID\tundo this checkpoint and all newer ones" },
     { "plan", OPT_PLAN, 0, "show what would change, and change nothing" },
     { "merge", OPT_MERGE, 0, "keep later edits of the same files, where "
                              "they do\n" OWN_LINE "not overlap and httpd "
@@ -145,7 +153,7 @@ const cmd_verb_t cmd_verbs[] = {
     { "install", "NAME", "serve a site with a certificate that is there",
       install_options, cmd_install },
     { "enhance", "NAME WHAT on|off",
-      "redirect, hsts or ocsp-stapling of a site", enhance_options,
+      "turn redirect, hsts or ocsp-stapling (WHAT) on or off", enhance_options,
       cmd_enhance },
     { "validate", "[NAME...]", "is what was asked for really served?",
       no_options, cmd_validate },
@@ -176,15 +184,30 @@ const cmd_verb_t cmd_verbs[] = {
 
 /* ------------------------------------------------------------------- help */
 
+static void print_option(const apr_getopt_option_t *option)
+{
+    const char *text = option->description;
+    size_t len = option->has_arg ? strcspn(text, "\t") : 0;
+    char left[40];
+
+    if (option->name) {
+        apr_snprintf(left, sizeof(left), "--%s", option->name);
+    }
+    else {
+        apr_snprintf(left, sizeof(left), "-%c", option->optch);
+    }
+    if (len > 0) {
+        apr_snprintf(left + strlen(left), sizeof(left) - strlen(left),
+                     " %.*s", (int)len, text);
+        text += len + 1;
+    }
+    printf("  %-23s %s\n", left, text);
+}
+
 static void print_options(const apr_getopt_option_t *options)
 {
     for (; options->optch; options++) {
-        if (options->name) {
-            printf("  --%-18s %s\n", options->name, options->description);
-        }
-        else {
-            printf("  -%-19c %s\n", options->optch, options->description);
-        }
+        print_option(options);
     }
 }
 
@@ -313,6 +336,7 @@ static void take_flag(cmd_t *cmd, int ch)
         cmd->display_options.quiet = 1;
         break;
     case 'v':
+        cmd->display_options.verbose = 1;
         if (cmd->log_level < BASE_LOG_TRACE8) {
             cmd->log_level++;
         }

@@ -156,7 +156,9 @@ static apr_status_t choose(apr_array_header_t **poutlooks,
     }
     if (how->count > 0 && (*poutlooks)->nelts < how->count) {
         return base_err_set(err, APR_ENOENT, BASE_EXIT_FAILED,
-                            "cannot undo %d checkpoints: there %s %d",
+                            ids->nelts == 0
+                            ? "there is no checkpoint to undo"
+                            : "cannot undo %d checkpoints: there %s %d",
                             how->count, ids->nelts == 1 ? "is" : "are",
                             ids->nelts);
     }

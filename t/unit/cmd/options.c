@@ -265,7 +265,8 @@ START_TEST(verbs_that_edit_have_theirs)
                      "vhosts=a=/f:1,b=/f:2 agree=1 ca=https://ca/dir "
                      "roots=/r contact=none static=1 partial=1");
     ck_assert_str_eq(joined(cmd->args), "a,b");
-    unit_ok(parse("install --plan --static-files --no-redirect a"));
+    unit_ok(parse("install --plan --static-files --no-redirect "
+                  "--agree-tos --ca letsencrypt a"));
     unit_ok(parse("enhance a hsts on --plan --vhost a=/f:1"));
     ck_assert_str_eq(joined(cmd->args), "a,hsts,on");
 }
@@ -280,7 +281,7 @@ START_TEST(verbs_have_no_other_options)
         "renew --csr /c", "renew --reason x", "revoke --force a",
         "revoke --dry-run a", "certificates --force", "status --dry-run",
         "account --force show", "config --csr /c", "--plan secure a",
-        "secure --force a", "install --agree-tos a", "install --ca x a",
+        "secure --force a",
         "enhance --redirect a", "enhance --static-files a hsts on",
         "validate --plan a", "issue --plan a", "renew --allow-partial",
         "install --allow-partial a"
@@ -435,6 +436,11 @@ START_TEST(help_lists_verbs_and_globals)
     for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
         has(text, apr_pstrcat(pool, "\n  ", options[i], NULL));
     }
+    /* What an option takes stands beside it. */
+    has(text, "\n  -D NAME                 define NAME");
+    has(text, "\n  --wait SECONDS          to wait");
+    has(printed("secure --help"), "\n  --vhost NAME=FILE:LINE  the virtual");
+    has(printed("rollback --help"), "\n  --to ID                 undo");
     has(text, "Exit status: 0");
 }
 END_TEST
