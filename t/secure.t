@@ -64,6 +64,9 @@ $scene->refuses(['secure', @options], 2,
     'no names');
 $scene->refuses(['secure', 'a.test', @options[1 .. $#options]], 2,
     qr/--agree-tos/, 'no agreement');
+$scene->refuses(['--store', $scene->rig->dir . '/elsewhere', 'secure',
+                 'a.test', @options], 2,
+    qr{--store is \S+/elsewhere, and httpd would serve from}, 'another store');
 $scene->refuses(['secure', 'nobody.test', @options], 1, qr/nobody\.test/,
     'a name that no host has');
 is_deeply $scene->tree, $pristine, 'nothing was touched';

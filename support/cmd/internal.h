@@ -79,6 +79,9 @@ apr_status_t cmd_find_store(cmd_t *cmd, const char **pdir);
 /** "server" of the last good configuration that a store keeps; NULL. */
 json_t *cmd_kept_server(cmd_t *cmd, const store_t *store);
 
+/** 1 if both paths, or what they lead to, are the same. */
+int cmd_same_path(const char *a, const char *b);
+
 /* ------------------------------------------------------------ journal.c */
 
 /** "acmectl VERB, pid N", for those whom a lock keeps waiting. */

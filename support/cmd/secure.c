@@ -558,6 +558,22 @@ static void look_for_files(secure_t *s)
     }
 }
 
+/** What httpd is to serve has to be where it looks. */
+static apr_status_t check_store(secure_t *s)
+{
+    cmd_t *cmd = s->cmd;
+    const char *store = json_string_value(json_object_get(json_object_get(
+        s->edit->after, "server"), "store"));
+
+    if (cmd->store_dir && store && !cmd_same_path(cmd->store_dir, store)) {
+        base_err_set(&cmd->err, APR_EINVAL, BASE_EXIT_USAGE,
+                     "--store is %s, and httpd would serve from %s: leave "
+                     "--store out, or let ACMEStoreDir in the configuration "
+                     "say so first", cmd->store_dir, store);
+    }
+    return cmd->err.status;
+}
+
 /** Plan, test and order until nothing is left out or added. */
 static apr_status_t prepare(secure_t *s)
 {
@@ -565,7 +581,7 @@ static apr_status_t prepare(secure_t *s)
 
     while (again) {
         look_for_files(s);
-        if (plan(s) != APR_SUCCESS) {
+        if (plan(s) != APR_SUCCESS || check_store(s) != APR_SUCCESS) {
             return s->cmd->err.status;
         }
         if (s->cmd->options.plan) {

@@ -16,13 +16,22 @@
 /** Behind a restart an old child may take a connection or two. */
 #define SETTLE apr_time_from_sec(2)
 
+/** Whose answers come in. */
+typedef struct progress_t {
+    cmd_t *cmd;
+    const char *name;    /* NULL: nobody's yet */
+} progress_t;
+
+/** Once for each name: its checks take no time each. */
 static void show_progress(void *baton, const char *name, const char *check)
 {
-    const cmd_t *cmd = baton;
+    progress_t *progress = baton;
 
-    display_progress(cmd->display, name, apr_pstrcat(cmd->pool,
-                                                     "validating: ", check,
-                                                     NULL));
+    (void)check;
+    if (!progress->name || strcmp(progress->name, name) != 0) {
+        progress->name = apr_pstrdup(progress->cmd->pool, name);
+        display_progress(progress->cmd->display, name, "validating");
+    }
 }
 
 static void tell(cmd_t *cmd, const apr_array_header_t *checks)
@@ -85,6 +94,7 @@ apr_status_t cmd_checks_run(cmd_t *cmd, const apr_array_header_t *targets,
     apr_array_header_t *checks = apr_array_make(cmd->pool, 16,
                                                 sizeof(validator_check_t));
     apr_array_header_t *asked = askable(cmd, targets, checks);
+    progress_t progress = { cmd, NULL };
     validator_options_t options = { 0 };
     apr_array_header_t *answers;
 
@@ -93,7 +103,7 @@ apr_status_t cmd_checks_run(cmd_t *cmd, const apr_array_header_t *targets,
     options.deadline = DEADLINE + asked->nelts * DEADLINE_EACH;
     options.settle = SETTLE;
     options.progress = show_progress;
-    options.baton = cmd;
+    options.baton = &progress;
     options.live = json_string_value(json_object_get(
         json_object_get(cmd->config, "server"), "live"));
     if (asked->nelts > 0) {

@@ -36,8 +36,7 @@ json_t *cmd_kept_server(cmd_t *cmd, const store_t *store)
     return json_object_get(config, "server");
 }
 
-/** 1 if both paths, or what they lead to, are the same. */
-static int same_path(const char *a, const char *b)
+int cmd_same_path(const char *a, const char *b)
 {
     char real_a[PATH_MAX];
     char real_b[PATH_MAX];
@@ -60,7 +59,7 @@ static int fits(const json_t *server, const char *member, const char *given,
     if (given[0] != '/' && base) {
         given = apr_pstrcat(pool, base, "/", given, NULL);
     }
-    return kept && same_path(kept, given);
+    return kept && cmd_same_path(kept, given);
 }
 
 /** 1 if the store in dir is that of the httpd that is meant. */
