@@ -214,12 +214,20 @@ typedef struct redirect_t {
     int whole;                  /* 1: every request for every name by http */
     int loops;                  /* 1: a request by TLS may be sent to itself */
     int dead;                   /* 1: it never concerns one by TLS */
+    int strange;                /* 1: it leads one by TLS elsewhere, too */
 } redirect_t;
 
 /* Of redirect_t, in order: those of a host. @param port  of TLS */
 apr_array_header_t *redirects_find(const configurator_t *c,
                                    const host_t *host, int port,
                                    apr_pool_t *pool);
+
+/* Of redirect_t: RewriteRules that send requests to one of these names of
+ * the host by plain http, as if they said https. */
+apr_array_header_t *redirects_plain(const configurator_t *c,
+                                    const host_t *host, int port,
+                                    const apr_array_header_t *names,
+                                    apr_pool_t *pool);
 
 /* The arguments of a directive, quotes undone, of const char *. */
 apr_array_header_t *directive_words(const directive_t *directive,
@@ -442,7 +450,18 @@ apr_status_t twin_rules_check(configurator_plan_t *plan, const host_t *host,
 /* Take out of a copy what may not be in a twin, and make its name fit.
  * @param port  of TLS */
 apr_status_t twin_rules_apply(configurator_plan_t *plan, block_t *twin,
-                              const host_t *host, int port, acme_err_t *err);
+                              const host_t *host,
+                              const apr_array_header_t *names, int port,
+                              acme_err_t *err);
+
+/* What leads to names (of the certificate) by http says https in a twin. */
+apr_status_t twin_plain_apply(configurator_plan_t *plan, block_t *twin,
+                              const host_t *host,
+                              const apr_array_header_t *names, int port,
+                              acme_err_t *err);
+
+/* 1 if rules beside it count each other: one cannot be taken away. */
+int twin_is_counted(const host_t *host, int rule, apr_pool_t *pool);
 
 /* 1 if a twin has no such directive of its original. */
 int twin_rules_leave(const char *name);

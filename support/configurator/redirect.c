@@ -40,6 +40,9 @@ typedef struct look_t {
     int port;                    /* of TLS */
     apr_array_header_t *names;   /* const char * */
     apr_array_header_t *engines; /* of int: the host's RewriteEngines */
+    const apr_array_header_t *plain; /* NULL: what says https is looked for;
+                                    else what says http, and leads to one of
+                                    these names */
     apr_pool_t *pool;            /* cleared after each directive */
 } look_t;
 
@@ -92,6 +95,13 @@ static const char *location_of(const directive_t *directive, int *pregex,
     return path && strcmp(path, "~") == 0 ? word(words, 1) : path;
 }
 
+/* The same URL by https. */
+static const char *as_https(const char *target, apr_pool_t *pool)
+{
+    return target && strncasecmp(target, "http://", 7) == 0
+           ? apr_pstrcat(pool, "https://", target + 7, NULL) : NULL;
+}
+
 /* Redirect and its kin. @return 0: it leads nowhere by https */
 static int alias_read(rule_t *rule, const directive_t *directive,
                       apr_pool_t *pool)
@@ -115,15 +125,17 @@ static int alias_read(rule_t *rule, const directive_t *directive,
 }
 
 /* RewriteRule number i, and in *pfirst its first condition. */
-static int rewrite_read(rule_t *rule, int *pfirst, const host_t *host, int i,
-                        apr_pool_t *pool)
+static int rewrite_read(rule_t *rule, int *pfirst, const look_t *look, int i)
 {
-    const directive_t *list = (const directive_t *)host->directives->elts;
+    apr_pool_t *pool = look->pool;
+    const directive_t *list = (const directive_t *)
+                              look->host->directives->elts;
     const apr_array_header_t *words = directive_words(&list[i], pool);
     int first = i, n;
 
     rule->pattern = word(words, 0);
-    rule->target = word(words, 1);
+    rule->target = look->plain ? as_https(word(words, 1), pool)
+                               : word(words, 1);
     if (!is_https(rule->target)) {
         return 0;
     }
@@ -163,6 +175,18 @@ static int is_rewriting(const look_t *look, int i)
 
 /* --------------------------------------------------------------- targets */
 
+static int name_in(const apr_array_header_t *names, const char *name)
+{
+    int i;
+
+    for (i = 0; i < names->nelts; i++) {
+        if (strcasecmp(APR_ARRAY_IDX(names, i, const char *), name) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* 1 if "https://HOST[:PORT]/PATH" is this host by TLS. */
 static int is_own(const look_t *look, const char *target, const char **phost,
                   const char **ppath)
@@ -186,6 +210,7 @@ static int is_own(const look_t *look, const char *target, const char **phost,
         *ppath = "/";
     }
     return (port == 443 || port == look->port)
+           && (!look->plain || name_in(look->plain, host))
            && (host_has_name(look->host, host, 1)
                || (look->host->server_name == NULL
                    && strcmp(host, PROBE_NAME) == 0));
@@ -219,11 +244,11 @@ static rewrite_answer_t path_try(const rule_t *rule, const char *path,
            ? REWRITE_YES : REWRITE_NO;
 }
 
-/* What a request for one name by TLS leads to. */
-static void tls_try(const look_t *look, const rule_t *rule, const char *name,
-                    redirect_t *redirect)
+/* What a request for one name leads to. */
+static void name_try(const look_t *look, const rule_t *rule,
+                     const char *name, int tls, redirect_t *redirect)
 {
-    rewrite_request_t r = { 1, 443, name, PROBE_PATH };
+    rewrite_request_t r = { tls, tls ? 443 : 80, name, PROBE_PATH };
     rewrite_parts_t cond = { { NULL } }, part = { { NULL } };
     rewrite_answer_t holds = rewrite_conditions(rule->conditions, &r, &cond,
                                                 look->pool);
@@ -242,11 +267,14 @@ static void tls_try(const look_t *look, const rule_t *rule, const char *name,
     target = rule->prefix ? rule->target
              : rewrite_expand(rule->target, &r, &part, &cond, &known,
                               look->pool);
-    if (is_https(target) && is_own(look, target, &r.host, &r.path)
-        && rewrite_conditions(rule->conditions, &r, &cond, look->pool)
-           != REWRITE_NO
-        && (keeps_path(rule->target)
-            || path_try(rule, r.path, NULL, look->pool) != REWRITE_NO)) {
+    if (!is_https(target) || !is_own(look, target, &r.host, &r.path)) {
+        redirect->strange = 1;
+    }
+    else if (rewrite_conditions(rule->conditions, &r, &cond, look->pool)
+                != REWRITE_NO
+             && (keeps_path(rule->target)
+                 || path_try(rule, r.path, NULL, look->pool)
+                    != REWRITE_NO)) {
         redirect->loops = 1;
     }
 }
@@ -304,6 +332,7 @@ static int is_one_host(const char *target)
 static int rule_look(const look_t *look, const rule_t *rule,
                      redirect_t *redirect)
 {
+    redirect_t there = { 0, 0, 0, 0, 0, 0 };
     const char *host, *path;
     int one = is_one_host(rule->target);
     int i, n = one && rule->conditions->nelts == 0 ? 1 : look->names->nelts;
@@ -316,9 +345,12 @@ static int rule_look(const look_t *look, const rule_t *rule,
     for (i = 0; i < n; i++) {
         const char *name = APR_ARRAY_IDX(look->names, i, const char *);
 
-        tls_try(look, rule, name, redirect);
+        name_try(look, rule, name, 1, redirect);
+        name_try(look, rule, name, 0, &there);
         redirect->whole = redirect->whole && http_try(look, rule, name);
     }
+    /* What ends it by http ends it by https, too. */
+    redirect->loops = redirect->loops && !(look->plain && there.loops);
     return 1;
 }
 
@@ -330,25 +362,27 @@ static int directive_look(const look_t *look, int i, redirect_t *found)
     rule_t rule = { 0 };
 
     /* a host may have very many of others */
-    if ((d->name[0] | 0x20) != 'r' || !strcasestr(d->args, "https://")) {
+    if ((d->name[0] | 0x20) != 'r'
+        || !strcasestr(d->args, look->plain ? "http://" : "https://")) {
         return 0;
     }
     if (strcasecmp(d->name, "RewriteRule") == 0) {
         return is_rewriting(look, i)
-               && rewrite_read(&rule, &found->first, look->host, i,
-                               look->pool)
+               && rewrite_read(&rule, &found->first, look, i)
                && rule_look(look, &rule, found);
     }
     return strncasecmp(d->name, "Redirect", 8) == 0 && !d->conditional
+           && !look->plain
            && alias_read(&rule, d, look->pool)
            && rule_look(look, &rule, found);
 }
 
-apr_array_header_t *redirects_find(const configurator_t *c,
-                                   const host_t *host, int port,
-                                   apr_pool_t *pool)
+static apr_array_header_t *look_all(const configurator_t *c,
+                                    const host_t *host, int port,
+                                    const apr_array_header_t *plain,
+                                    apr_pool_t *pool)
 {
-    look_t look = { c, host, port, names_of(host, pool), NULL, NULL };
+    look_t look = { c, host, port, names_of(host, pool), NULL, plain, NULL };
     apr_array_header_t *list = apr_array_make(pool, 2, sizeof(redirect_t));
     int i;
 
@@ -359,7 +393,7 @@ apr_array_header_t *redirects_find(const configurator_t *c,
     }
     apr_pool_create(&look.pool, pool);
     for (i = 0; i < host->directives->nelts; i++) {
-        redirect_t found = { i, i, 0, 0, 0 };
+        redirect_t found = { i, i, 0, 0, 0, 0 };
 
         apr_pool_clear(look.pool);
         if (directive_look(&look, i, &found)) {
@@ -368,4 +402,19 @@ apr_array_header_t *redirects_find(const configurator_t *c,
     }
     apr_pool_destroy(look.pool);
     return list;
+}
+
+apr_array_header_t *redirects_find(const configurator_t *c,
+                                   const host_t *host, int port,
+                                   apr_pool_t *pool)
+{
+    return look_all(c, host, port, NULL, pool);
+}
+
+apr_array_header_t *redirects_plain(const configurator_t *c,
+                                    const host_t *host, int port,
+                                    const apr_array_header_t *names,
+                                    apr_pool_t *pool)
+{
+    return look_all(c, host, port, names, pool);
 }

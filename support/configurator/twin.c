@@ -169,7 +169,7 @@ static apr_status_t twin_edit(configurator_plan_t *plan, block_t *twin,
     int port = APR_ARRAY_IDX(addresses, 0, address_t).port;
 
     if (rv == APR_SUCCESS) {
-        rv = twin_rules_apply(plan, twin, host, port, err);
+        rv = twin_rules_apply(plan, twin, host, deploy->names, port, err);
     }
     return rv == APR_SUCCESS ? tls_add(twin, deploy, insert, err, plan->pool)
                              : rv;

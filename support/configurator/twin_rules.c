@@ -1,7 +1,7 @@
 /*
  * twin_rules: what may not be in a TLS twin as it is in its original.
  *
- *     in the host's own text   left out, or made fit
+ *     in the host's own text   left out, or made fit (see twin_plain.c)
  *     in a snippet, a macro    refused: it is in the twin as it is there
  *     in the main server       refused where every host inherits it
  */
@@ -200,7 +200,7 @@ static apr_status_t once_leave(configurator_plan_t *plan, block_t *twin,
 }
 
 /* 1 if rules beside it count each other: one cannot be taken away. */
-static int is_counted(const host_t *host, int rule, apr_pool_t *pool)
+int twin_is_counted(const host_t *host, int rule, apr_pool_t *pool)
 {
     int i;
 
@@ -241,7 +241,7 @@ static apr_status_t redirect_leave(configurator_plan_t *plan, block_t *twin,
                           host_place(host, plan->pool));
     }
     if (strcasecmp(d->name, "RewriteRule") == 0
-        && is_counted(host, redirect->last, plan->pool)) {
+        && twin_is_counted(host, redirect->last, plan->pool)) {
         return !redirect->loops ? APR_SUCCESS
             : plan_refuse(plan, NULL, err, "the RewriteRule in %s would send "
                           "TLS requests to themselves, and cannot be left out "
@@ -291,68 +291,6 @@ static apr_status_t own_leave(block_t *twin, acme_err_t *err)
         }
     }
     return rv;
-}
-
-/* ----------------------------------------------------------- looked over */
-
-static const char *node_word(const block_node_t *node, int n)
-{
-    return n < node->words->nelts ? APR_ARRAY_IDX(node->words, n,
-                                                  const char *) : "";
-}
-
-/* 1 if a word leads to the host itself by plain http. */
-static int is_own_http(const host_t *host, const char *word,
-                       apr_pool_t *pool)
-{
-    const char *name = word + strlen("http://");
-
-    if (strncasecmp(word, "http://", strlen("http://")) != 0) {
-        return 0;
-    }
-    return *name == '%'
-           || host_has_name(host, name_lower(apr_pstrmemdup(pool, name,
-                                                 strcspn(name, ":/$?")),
-                                             pool), 1);
-}
-
-/* 1 if a directive tells clients or programs behind httpd that they are
- * spoken to by http. */
-static int says_http(const host_t *host, const block_node_t *node,
-                     apr_pool_t *pool)
-{
-    int i, found = 0;
-
-    if (strcasecmp(node->name, "RequestHeader") == 0) {
-        return strcasecmp(node_word(node, 1), "X-Forwarded-Proto") == 0
-               && strcasecmp(node_word(node, 2), "http") == 0;
-    }
-    if (strncasecmp(node->name, "Redirect", strlen("Redirect")) == 0
-        || strcasecmp(node->name, "RewriteRule") == 0) {
-        for (i = 1; i < node->words->nelts && !found; i++) {
-            found = is_own_http(host, node_word(node, i), pool);
-        }
-    }
-    return found;
-}
-
-/* Whether that is right only the admin knows. */
-static void http_tell(configurator_plan_t *plan, const block_t *twin,
-                      const host_t *host)
-{
-    const apr_array_header_t *nodes = block_nodes(twin);
-    int i;
-
-    for (i = 0; i < nodes->nelts; i++) {
-        const block_node_t *node = &APR_ARRAY_IDX(nodes, i, block_node_t);
-
-        if (node->kind == SCAN_DIRECTIVE
-            && says_http(host, node, plan->pool)) {
-            plan_warn(plan, "%s in %s:%d says http in the TLS twin, too: "
-                      "look whether it should.", node->name, host->file,
-                      node->line);
-        }
-    }
 }
 
 /* --------------------------------------------------------------- changed */
@@ -410,7 +348,9 @@ apr_status_t twin_rules_check(configurator_plan_t *plan, const host_t *host,
 }
 
 apr_status_t twin_rules_apply(configurator_plan_t *plan, block_t *twin,
-                              const host_t *host, int port, acme_err_t *err)
+                              const host_t *host,
+                              const apr_array_header_t *names, int port,
+                              acme_err_t *err)
 {
     apr_status_t rv = name_change(twin, err, plan->pool);
 
@@ -423,6 +363,6 @@ apr_status_t twin_rules_apply(configurator_plan_t *plan, block_t *twin,
     if (rv == APR_SUCCESS) {
         rv = redirects_leave(plan, twin, host, port, err);
     }
-    http_tell(plan, twin, host);
-    return rv;
+    return rv == APR_SUCCESS ? twin_plain_apply(plan, twin, host, names,
+                                                port, err) : rv;
 }

@@ -31,6 +31,7 @@ Suite *settings_suite(void);
 Suite *splice_suite(void);
 Suite *tls_suite(void);
 Suite *twin_main_suite(void);
+Suite *twin_plain_suite(void);
 Suite *twin_rules_suite(void);
 Suite *twin_suite(void);
 Suite *walk_suite(void);
@@ -68,6 +69,7 @@ int main(void)
         splice_suite(),
         tls_suite(),
         twin_main_suite(),
+        twin_plain_suite(),
         twin_rules_suite(),
         twin_suite(),
         walk_suite(),

@@ -70,7 +70,7 @@ START_TEST(redirect_left)
              "    Redirect permanent / https://A.test\n"
              "    Redirect /old http://a.test/new\n",
              "    ServerName a.test\n"
-             "    Redirect /old http://a.test/new\n");
+             "    Redirect /old https://a.test/new\n");
     twin_has("    ServerName a.test\n"
              "    RedirectMatch 301 ^/(.*)$ https://a.test/$1\n",
              "    ServerName a.test\n");
