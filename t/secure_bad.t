@@ -235,6 +235,23 @@ END
     $httpd->graceful;
 }
 
+# A site that was broken before may be so behind a redirect to https.
+{
+    my $text = $scene->text;
+    $scene->write($text =~ s{(ServerName b\.test\n)}
+        {$1    Redirect 503 /\n}r);
+    $httpd->graceful;
+    is $httpd->get('b.test', '/')->{status}, 503, 'b.test is broken';
+    my $r = $scene->ends(['secure', '--redirect', 'b.test'], 0,
+                         'a site that is broken');
+    ok $r->{json}{checkpoint}, 'it is secured all the same';
+    my ($check) = grep { $_->{check} eq 'http' } @{$r->{json}{checks}};
+    like $check->{detail}, qr/status 503; it was so before/, 'that is told';
+    $scene->ends(['rollback'], 0, 'rollback');
+    $scene->write($text);
+    $httpd->graceful;
+}
+
 # ------------------------------------------------- while the CA is busy
 
 # A CA that does something in the middle of an order.

@@ -717,6 +717,9 @@ apr_status_t cmd_edit_apply(cmd_edit_t *edit, const char *title,
 
     cmd->config = edit->after;
     cmd->running = NULL;
+    if (edit->running) {
+        cmd_checks_before(cmd, targets);
+    }
     if (edit->planned.changes->nelts == 0) {
         return apply_nothing(edit, targets);
     }

@@ -594,6 +594,10 @@ apr_status_t cmd_names_given(cmd_t *cmd, apr_array_header_t **pnames,
 apr_status_t cmd_checks_run(cmd_t *cmd, const apr_array_header_t *targets,
                             const validator_check_t **pfailed);
 
+/** Ask by http, before anything is changed, what is broken already: targets'
+ *  "broken" are set. */
+void cmd_checks_before(cmd_t *cmd, const apr_array_header_t *targets);
+
 /** It is the verb's error. */
 void cmd_check_failed(cmd_t *cmd, const validator_check_t *failed);
 

@@ -123,6 +123,30 @@ static const char *directive_of(const json_t *host, const char *name,
     return found;
 }
 
+/** 1 if the host sends Strict-Transport-Security with every answer. */
+static int sends_hsts(const json_t *host)
+{
+    json_t *directive;
+    int sends = 0;
+    size_t i;
+
+    json_array_foreach(json_object_get(host, "directives"), i, directive) {
+        const char *args = text_of(directive, "args");
+
+        if (strcasecmp(text_of(directive, "name"), "Header") != 0 || !args
+            || !strcasestr(args, "Strict-Transport-Security")
+            || json_array_size(json_object_get(directive, "within")) > 0) {
+            continue;
+        }
+        sends = (strcasestr(args, "set ") || strcasestr(args, "add ")
+                 || strcasestr(args, "append ") || strcasestr(args, "merge ")
+                 || strcasestr(args, "setifempty "))
+                && !strcasestr(args, "unset ") && !strstr(args, "max-age=0")
+                && !strstr(args, "env=") && !strstr(args, "expr=");
+    }
+    return sends;
+}
+
 /** Is something wanted of a name's hosts? @return 1, or -1: whatever */
 static int wants(int is_so)
 {
@@ -199,9 +223,7 @@ static void take_tls(validator_target_t *target, cmd_t *cmd,
                      const json_t *domain, const json_t *host)
 {
     add_host(target->https, cmd, host);
-    target->hsts = wants(target->hsts == 1
-                         || directive_of(host, "Header",
-                                         "Strict-Transport-Security"));
+    target->hsts = wants(target->hsts == 1 || sends_hsts(host));
     target->stapling = wants(target->stapling == 1 || json_is_true(
         json_object_get(host, "stapling")));
     if (domain && !target->chain) {

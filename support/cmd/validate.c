@@ -88,6 +88,42 @@ static apr_array_header_t *askable(cmd_t *cmd,
     return asked;
 }
 
+void cmd_checks_before(cmd_t *cmd, const apr_array_header_t *targets)
+{
+    apr_array_header_t *before = apr_array_make(cmd->pool, targets->nelts + 1,
+                                                sizeof(validator_target_t));
+    validator_options_t options = { 0 };
+    apr_array_header_t *answers;
+    acme_err_t ignored = { 0 };
+    int i;
+
+    for (i = 0; i < targets->nelts; i++) {
+        validator_target_t *target = apr_array_push(before);
+
+        *target = APR_ARRAY_IDX(targets, i, validator_target_t);
+        target->https = apr_array_make(cmd->pool, 1,
+                                       sizeof(validator_address_t));
+        target->managed = 0;
+    }
+    options.timeout = TIMEOUT;
+    options.deadline = TIMEOUT + before->nelts * DEADLINE_EACH;
+    if (validator_run(&answers, before, &options, &ignored, cmd->pool)
+        != APR_SUCCESS) {
+        return;
+    }
+    for (i = 0; i < answers->nelts; i++) {
+        const validator_check_t *check = &APR_ARRAY_IDX(answers, i,
+                                                        validator_check_t);
+
+        if (strcmp(check->check, "http") == 0) {
+            validator_target_t *target = &APR_ARRAY_IDX(
+                targets, i / VALIDATOR_ROWS, validator_target_t);
+
+            target->broken = target->http->nelts > 0 && check->ok != 1;
+        }
+    }
+}
+
 apr_status_t cmd_checks_run(cmd_t *cmd, const apr_array_header_t *targets,
                             const validator_check_t **pfailed)
 {

@@ -39,6 +39,16 @@ static int check_broken(const validator_ask_t *ask, const site_t *site,
                        site->home.status);
     int both = ask->http_n > 0 && (!http || http->home.status >= 500);
 
+    if (ask->target->broken) {
+        *pdetail = apr_pstrcat(ask->pool, what, "; it was so before", NULL);
+        return -1;
+    }
+    if (site->slow && http
+        && redirects_to_https(ask, http, "/", &http->home)) {
+        *pdetail = apr_pstrcat(ask->pool, what, "; perhaps the site is only "
+                               "slow", NULL);
+        return -1;
+    }
     *pdetail = both
         ? apr_psprintf(ask->pool, "%s; http is broken, too", what)
         : http ? apr_psprintf(ask->pool, "%s; http answers with %d", what,
@@ -89,8 +99,25 @@ static int check_http(validator_ask_t *ask, site_t *site,
     return check_like(ask, site, http, pdetail);
 }
 
+/** http alone: is it as it should be? */
+static int check_plain(validator_ask_t *ask, site_t *site,
+                       const char **pdetail)
+{
+    if (site->stage < STAGE_HTTP) {
+        *pdetail = site->fault;
+        return -1;
+    }
+    *pdetail = apr_psprintf(ask->pool, "http answers GET / with status %d",
+                            site->home.status);
+    return site->home.status < 500;
+}
+
 void row_http(validator_ask_t *ask, validator_answer_t *answer)
 {
+    if (ask->https_n == 0) {
+        ask_each(ask, ask->http, ask->http_n, NO_HTTPS, check_plain, answer);
+        return;
+    }
     ask_each(ask, ask->https, ask->https_n, NO_HTTPS, check_http, answer);
 }
 
@@ -201,8 +228,10 @@ void row_hsts(validator_ask_t *ask, validator_answer_t *answer)
     ask_each(ask, ask->https, ask->https_n, NO_HTTPS, check_hsts, answer);
     if (answer->ok == 1 && ask->target->hsts == 1) {
         ask_each(ask, ask->http, ask->http_n, "", check_hsts_plain, &plain);
+        /* Clients pass it over there (RFC 6797 8.1). */
         if (plain.ok == 0) {
             answer->ok = 0;
+            answer->required = 0;
             answer->detail = plain.detail;
         }
     }

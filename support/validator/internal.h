@@ -92,6 +92,7 @@ typedef struct site_t {
     const char *where;                /**< "127.0.0.1:443", "[::1]:443" */
     stage_t stage;
     const char *fault;                /**< why it came no further */
+    int slow;                         /**< 1: because time was up */
     const crypto_tls_info_t *tls;     /**< from STAGE_TLS on, if secure */
     const crypto_cert_t *cert;        /**< with it: its certificate */
     crypto_cert_info_t leaf;

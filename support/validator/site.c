@@ -149,6 +149,7 @@ void site_meet(validator_ask_t *ask, site_t *site)
         rv = site_steps(site, &wire, ask, &err);
         wire_close(&wire);
     }
+    site->slow = rv == APR_TIMEUP;
     if (timed(ask, rv, &err) != APR_SUCCESS) {
         site->fault = apr_pstrdup(ask->pool, err.message);
     }

@@ -29,7 +29,9 @@ typedef struct validator_target_t {
     const char *name;            /**< as base_name_check wants it, "*."
                                       allowed */
     apr_array_header_t *http;    /**< of validator_address_t; may be empty */
-    apr_array_header_t *https;   /**< of validator_address_t; not empty */
+    apr_array_header_t *https;   /**< of validator_address_t; empty: only
+                                      "http" is of use, and tells whether
+                                      http answers, and not with 5xx */
     const char *chain;           /**< nullable: PEM of the chain that was
                                       issued, or is configured */
     const char *key_type;        /**< nullable: "P-256", ...; of several
@@ -40,6 +42,8 @@ typedef struct validator_target_t {
     int redirect;                /**< 1 wanted, 0 not wanted, -1 whatever */
     int hsts;                    /**< as redirect */
     int stapling;                /**< as redirect */
+    int broken;                  /**< 1: GET / had no good answer before,
+                                      so that https need not have one */
     int managed;                 /**< 1: mod_acme serves the host, so its
                                       challenges must be answered */
 } validator_target_t;
@@ -103,12 +107,14 @@ typedef struct validator_row_t {
  *                 known, 0 again for the stand-in of a managed host
  *     key-type    as wanted; not required
  *     http        https answers GET / no worse than http does, 5xx never
- *                 unless http is broken, too (-1), and goes in no circles
+ *                 unless http is broken, too, or was so before (-1); -1 for
+ *                 an answer that does not come in time where http only
+ *                 redirects; goes in no circles
  *     redirect    wanted: http redirects / and a deep path with a query to
  *                 the same on https, which goes in no circles; not wanted: it
  *                 does not (not required)
- *     hsts        wanted: max-age > 0 on https, no header on http; not
- *                 wanted: none (not required)
+ *     hsts        wanted: max-age > 0 on https, no header on http (the
+ *                 latter not required); not wanted: none (not required)
  *     stapling    wanted: a good OCSP response comes within 5 s; required
  *                 only where the certificate demands it (must-staple)
  *     challenge   a managed host answers a token from the live segment by

@@ -180,6 +180,34 @@ START_TEST(promises)
 }
 END_TEST
 
+static int hsts_of(const char *args, const char *within)
+{
+    twins("", apr_psprintf(pool, TLS ",\"directives\":[{\"name\":"
+          "\"Header\",\"args\":\"%s\",\"file\":\"/f\",\"line\":2,"
+          "\"within\":[%s]}]", args, within));
+    return target("www.a.test")->hsts;
+}
+
+/* A header that is not sent always is no promise. */
+START_TEST(hsts_promised)
+{
+    ck_assert_int_eq(hsts_of("set Strict-Transport-Security max-age=1", ""),
+                     1);
+    ck_assert_int_eq(hsts_of("always setifempty strict-transport-security "
+                             "max-age=10", ""), 1);
+    ck_assert_int_eq(hsts_of("unset Strict-Transport-Security", ""), -1);
+    ck_assert_int_eq(hsts_of("always unset Strict-Transport-Security", ""),
+                     -1);
+    ck_assert_int_eq(hsts_of("set Strict-Transport-Security max-age=0", ""),
+                     -1);
+    ck_assert_int_eq(hsts_of("set Strict-Transport-Security max-age=1 "
+                             "env=X", ""), -1);
+    ck_assert_int_eq(hsts_of("set Strict-Transport-Security max-age=1",
+                             "\"Location /x\""), -1);
+    ck_assert_int_eq(hsts_of("set X-Other max-age=1", ""), -1);
+}
+END_TEST
+
 /* A host's own word on redirects is over its domain's. */
 START_TEST(domains_promise)
 {
@@ -267,6 +295,7 @@ Suite *targets_suite(void)
     tc = desk_case(suite, "promises", store_setup);
     tcase_add_test(tc, nothing_promised);
     tcase_add_test(tc, promises);
+    tcase_add_test(tc, hsts_promised);
     tcase_add_test(tc, domains_promise);
     tc = desk_case(suite, "certificate", store_setup);
     tcase_add_test(tc, managed_chain);

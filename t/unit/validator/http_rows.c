@@ -74,6 +74,60 @@ START_TEST(redirected)
 }
 END_TEST
 
+/* What was broken before need not be whole behind a redirect. */
+START_TEST(broken_before)
+{
+    validator_ask_t *ask = answered(301, 503);
+    validator_target_t target = *ask->target;
+
+    ask->http->home.location = "https://a.example/";
+    target.broken = 1;
+    ask->target = &target;
+    row_http(ask, &answer);
+    ck_assert_int_eq(answer.ok, -1);
+    ck_assert_ptr_nonnull(strstr(answer.detail, "status 503; it was so"));
+    ask->https->home.status = 200;
+    row_http(ask, &answer);
+    ck_assert_int_eq(answer.ok, 1);
+}
+END_TEST
+
+/* Who is slow behind a redirect may yet answer; who hangs up does not, and
+ * where http answers https has to. */
+START_TEST(slow)
+{
+    validator_ask_t *ask = answered(301, 0);
+
+    row_http(ask, &answer);
+    ck_assert_int_eq(answer.ok, 0);
+    ask->https->slow = 1;
+    row_http(ask, &answer);
+    ck_assert_int_eq(answer.ok, 0);
+    ask->http->home.location = "https://a.example/";
+    row_http(ask, &answer);
+    ck_assert_int_eq(answer.ok, -1);
+    ck_assert_ptr_nonnull(strstr(answer.detail, "perhaps the site is only"));
+}
+END_TEST
+
+/* Without https the answer of http is judged by itself. */
+START_TEST(http_alone)
+{
+    validator_ask_t *ask = answered(404, 0);
+
+    ask->https_n = 0;
+    row_http(ask, &answer);
+    ck_assert_int_eq(answer.ok, 1);
+    ask->http->home.status = 500;
+    row_http(ask, &answer);
+    ck_assert_int_eq(answer.ok, 0);
+    ask->http->stage = STAGE_TCP;
+    ask->http->fault = "http is mute";
+    row_http(ask, &answer);
+    ck_assert_int_eq(answer.ok, -1);
+}
+END_TEST
+
 /* A host without http has to answer all the same. */
 START_TEST(no_http)
 {
@@ -142,6 +196,8 @@ START_TEST(hsts_wanted)
     ck_assert_int_eq(hsts(1, "max-age", NULL), 0);
     ck_assert_int_eq(hsts(1, "max-age=9", "max-age=9"), 0);
     ck_assert_ptr_nonnull(strstr(answer.detail, "127.0.0.1:80: "));
+    /* that http has it harms nobody */
+    ck_assert_int_eq(answer.required, 0);
     ck_assert_int_eq(hsts(0, NULL, NULL), 1);
     ck_assert_int_eq(answer.required, 0);
     ck_assert_int_eq(hsts(0, "max-age=0", NULL), 1);
@@ -262,6 +318,9 @@ Suite *http_rows_suite(void)
     tcase_add_test(tc, as_http);
     tcase_add_test(tc, redirected);
     tcase_add_test(tc, no_http);
+    tcase_add_test(tc, broken_before);
+    tcase_add_test(tc, slow);
+    tcase_add_test(tc, http_alone);
     tcase_add_test(tc, max_age);
     tcase_add_test(tc, hsts_wanted);
     tcase_add_test(tc, token);
