@@ -70,11 +70,13 @@ static void texts_put(acme_out_t *out, const char *key,
     acme_out_end(out, ']');
 }
 
-/* ServerName, what httpd compares with, ServerAlias. */
+/* ServerName, else what httpd compares with, and ServerAlias. */
 static void names_put(acme_out_t *out, const server_rec *s, int named)
 {
     acme_out_text(out, "server_name", named ? s->server_hostname : NULL);
-    acme_out_text(out, "hostname", s->server_hostname);
+    if (!named) {
+        acme_out_text(out, "hostname", s->server_hostname);
+    }
     acme_out_begin(out, "aliases", '[');
     texts_add(out, s->names);
     texts_add(out, s->wild_names);
@@ -323,15 +325,25 @@ static void addresses_put(acme_out_t *out, const server_rec *s)
     acme_out_end(out, ']');
 }
 
+/* A flag that is there only where it is true. */
+static void mark_put(acme_out_t *out, const char *key, int flag)
+{
+    if (flag) {
+        acme_out_flag(out, key, 1);
+    }
+}
+
 static void definition_put(acme_out_t *out, const server_rec *s,
                            apr_pool_t *p)
 {
     const char *defn = s->defn_name ? s->defn_name : "";
 
     acme_dump_place(out, defn, (int)s->defn_line_number);
-    acme_out_flag(out, "macro", strncmp(defn, "macro '", 7) == 0);
-    acme_out_text(out, "defined", apr_psprintf(p, "%s:%u", defn,
-                                               s->defn_line_number));
+    mark_put(out, "macro", strncmp(defn, "macro '", 7) == 0);
+    if (*defn != '/') {
+        acme_out_text(out, "defined", apr_psprintf(p, "%s:%u", defn,
+                                                   s->defn_line_number));
+    }
 }
 
 static void host_put(const dump_t *dump, server_rec *s,
@@ -344,11 +356,12 @@ static void host_put(const dump_t *dump, server_rec *s,
     names_put(out, s, acme_server_named(s));
     addresses_put(out, s);
     definition_put(out, s, dump->p);
-    acme_out_flag(out, "ssl", acme_server_ssl(s));
-    acme_out_flag(out, "certificate_file", acme_server_has_certificate(s));
-    acme_out_flag(out, "stapling", acme_server_stapling(s));
-    acme_out_text(out, "require_https", require == ACME_REQUIRE_UNSET
-                                        ? NULL : require_words[require]);
+    mark_put(out, "ssl", acme_server_ssl(s));
+    mark_put(out, "certificate_file", acme_server_has_certificate(s));
+    mark_put(out, "stapling", acme_server_stapling(s));
+    if (require != ACME_REQUIRE_UNSET) {
+        acme_out_text(out, "require_https", require_words[require]);
+    }
     acme_out_text(out, "document_root", document_root(s));
     acme_dump_directives(out, node, dump->p);
     acme_out_end(out, '}');

@@ -46,7 +46,10 @@ static const char *const listed[] = {
 /* The way to a directive. */
 typedef struct walk_t {
     acme_out_t *out;
-    const char *within[DEPTH_MAX];
+    const ap_directive_t *host;  /* NULL: the main server */
+    int rewrites;            /* 1: tell of rewrite rules */
+    int begun;               /* 1: there was one already */
+    const ap_directive_t *within[DEPTH_MAX];
     int depth;
     apr_pool_t *p;
 } walk_t;
@@ -73,12 +76,43 @@ static int is_listed(const ap_directive_t *node)
     return 0;
 }
 
-/* A redirect that leads to anything but https: a site may have very many of
- * them, and nothing here depends on one. */
-static int is_beside_the_point(const ap_directive_t *node)
+static int begins(const ap_directive_t *node, const char *name)
 {
-    return strncasecmp(node->directive, "Redirect", strlen("Redirect")) == 0
-           && !(node->args && ap_strcasestr(node->args, "https:"));
+    return strncasecmp(node->directive, name, strlen(name)) == 0;
+}
+
+static int says(const ap_directive_t *node, const char *text)
+{
+    return node->args && ap_strcasestr(node->args, text);
+}
+
+/* Rules count each other: where one leads to https, all are of interest. */
+static int rewrites_to_https(const ap_directive_t *section)
+{
+    const ap_directive_t *node;
+
+    for (node = section->first_child; node; node = node->next) {
+        if (is_section(node) ? rewrites_to_https(node)
+            : begins(node, "RewriteRule") && says(node, "https:")) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Redirects that lead to anything but https, and other headers than that of
+ * HSTS: a site may have very many of them, and nothing here depends on
+ * one. */
+static int is_beside_the_point(const walk_t *walk, const ap_directive_t *node)
+{
+    if (begins(node, "Redirect")) {
+        return !says(node, "https:");
+    }
+    if (begins(node, "Header")) {
+        return !says(node, "Strict-Transport-Security");
+    }
+    return begins(node, "Rewrite") && !begins(node, "RewriteOptions")
+           && !walk->rewrites;
 }
 
 /* A section without its brackets: "Location /x". */
@@ -104,30 +138,57 @@ void acme_dump_place(acme_out_t *out, const char *file, int line)
     }
 }
 
-/* What node says and where. Who edits it needs no other encoding. */
-static void text_put(acme_out_t *out, const ap_directive_t *node)
+static void args_put(acme_out_t *out, const ap_directive_t *node)
 {
-    void (*odd)(const char *) = out->odd;
-
-    out->odd = NULL;
     acme_out_text(out, "args", node->args ? node->args : "");
-    acme_dump_place(out, node->filename, node->line_num);
-    out->odd = odd;
 }
 
-static void directive_put(walk_t *walk, const ap_directive_t *node)
+/* Where node stands: the line alone in the file of its host. */
+static void place_put(const walk_t *walk, const ap_directive_t *node)
+{
+    const char *file = walk->host ? walk->host->filename : NULL;
+
+    if (file && *file == '/' && node->filename
+        && strcmp(file, node->filename) == 0) {
+        acme_out_number(walk->out, "line", node->line_num);
+    }
+    else {
+        acme_dump_place(walk->out, node->filename, node->line_num);
+    }
+}
+
+static void within_put(const walk_t *walk)
 {
     int i;
 
-    acme_out_begin(walk->out, NULL, '{');
-    acme_out_text(walk->out, "name", node->directive);
-    text_put(walk->out, node);
     acme_out_begin(walk->out, "within", '[');
     for (i = 0; i < walk->depth; i++) {
-        acme_out_text(walk->out, NULL, walk->within[i]);
+        acme_out_text(walk->out, NULL, section_text(walk->within[i],
+                                                    walk->p));
     }
     acme_out_end(walk->out, ']');
-    acme_out_end(walk->out, '}');
+}
+
+/* Who edits what a directive says needs no other encoding than UTF-8. */
+static void directive_put(walk_t *walk, const ap_directive_t *node)
+{
+    acme_out_t *out = walk->out;
+    void (*odd)(const char *) = out->odd;
+
+    if (!walk->begun) {
+        acme_out_begin(out, "directives", '[');
+        walk->begun = 1;
+    }
+    out->odd = NULL;
+    acme_out_begin(out, NULL, '{');
+    acme_out_text(out, "name", node->directive);
+    args_put(out, node);
+    place_put(walk, node);
+    if (walk->depth) {
+        within_put(walk);
+    }
+    acme_out_end(out, '}');
+    out->odd = odd;
 }
 
 static void walk_children(walk_t *walk, const ap_directive_t *section);
@@ -136,12 +197,12 @@ static void walk_children(walk_t *walk, const ap_directive_t *section);
 static void walk_node(walk_t *walk, const ap_directive_t *node)
 {
     if (!is_section(node)) {
-        if (is_listed(node) && !is_beside_the_point(node)) {
+        if (is_listed(node) && !is_beside_the_point(walk, node)) {
             directive_put(walk, node);
         }
     }
     else if (node->first_child && walk->depth < DEPTH_MAX) {
-        walk->within[walk->depth++] = section_text(node, walk->p);
+        walk->within[walk->depth++] = node;
         walk_children(walk, node);
         walk->depth--;
     }
@@ -175,16 +236,18 @@ static void walk_main(walk_t *walk)
 void acme_dump_directives(acme_out_t *out, const ap_directive_t *node,
                           apr_pool_t *p)
 {
-    walk_t walk = { out, { NULL }, 0, p };
+    walk_t walk = { out, node, 1, 0, { NULL }, 0, p };
 
-    acme_out_begin(out, "directives", '[');
     if (node) {
+        walk.rewrites = rewrites_to_https(node);
         walk_children(&walk, node);
     }
     else {
         walk_main(&walk);
     }
-    acme_out_end(out, ']');
+    if (walk.begun) {
+        acme_out_end(out, ']');
+    }
 }
 
 void acme_dump_listen(acme_out_t *out)
@@ -195,7 +258,8 @@ void acme_dump_listen(acme_out_t *out)
     for (node = ap_conftree; node; node = node->next) {
         if (strcasecmp(node->directive, "Listen") == 0) {
             acme_out_begin(out, NULL, '{');
-            text_put(out, node);
+            args_put(out, node);
+            acme_dump_place(out, node->filename, node->line_num);
             acme_out_end(out, '}');
         }
     }

@@ -186,8 +186,7 @@ END
     is_deeply hosts($json, 'line'),
         [map { [$line + $_] } 0, 7, 9, 13, 16], 'lines';
     is_deeply hosts($json, 'file', 'macro', 'defined')->[1],
-        [$r->{file}, JSON::PP::false(), "$r->{file}:" . ($line + 7)],
-        'file, no macro, httpd\'s own text';
+        [$r->{file}, undef, undef], 'file, no macro, nothing said twice';
     my @texts = map { join ' ', map { "$_->{text}=$_->{address}:$_->{port}" }
                       @{$_->{addresses}} } @{$json->{virtual_hosts}};
     is $texts[0], '*=0.0.0.0:80 *=:::80', 'every address is two';
@@ -293,8 +292,8 @@ END
     is_deeply hosts($json, 'server_name', 'macro', 'file', 'line'),
         [['plain.test', JSON::PP::true(), undef, undef],
          ['nested.test', JSON::PP::true(), undef, undef],
-         ['inc.test', JSON::PP::false(), $include, 1],
-         ['after.test', JSON::PP::false(), $r->{file}, $r->{first} + 16]],
+         ['inc.test', undef, $include, 1],
+         ['after.test', undef, $r->{file}, $r->{first} + 16]],
         'macros, nested macros, a file in a macro';
     my $use = $r->{first} + 13;
     like $json->{virtual_hosts}[0]{defined},
@@ -336,7 +335,9 @@ END
          '</VirtualHost>']);
     valid $json, 'a host on the command line';
     is_deeply hosts($json, 'server_name', 'file', 'line', 'macro'),
-        [['c.test', undef, undef, JSON::PP::false()]], 'no file, no macro';
+        [['c.test', undef, undef, undef]], 'no file, no macro';
+    like $json->{virtual_hosts}[0]{defined}, qr/:\d+\z/,
+        'httpd\'s own text';
 }
 
 # JSON is UTF-8: other bytes in a path are replaced and reported.
@@ -364,7 +365,7 @@ sub lines_of
 
     return [map { my $d = $_;
         join ' ', $d->{name}, $d->{args},
-            @{$d->{within}} ? '[' . join(', ', @{$d->{within}}) . ']' : (),
+            $d->{within} ? '[' . join(', ', @{$d->{within}}) . ']' : (),
             defined $d->{line} ? $d->{line} - $r->{first} : '-' } @$list];
 }
 
@@ -415,6 +416,9 @@ RedirectTemp /t https://t.test/
 </Files>
 </Directory>
 SSLStaplingCache shmcb:run/stapling
+Header always set Strict-Transport-security "max-age=1"
+RewriteEngine on
+RewriteRule ^/main /else
 END
                               modules => \@REDIRECTS);
     valid $json, 'directives';
@@ -426,17 +430,18 @@ END
          'Redirect /s https://s.test/ ' . (2 - $r->{first}),
          'RedirectMatch ^/y https://y.test/ 16'], 'of a host, in order';
     is_deeply [map { $_->{file} } @{$of[0]}[3 .. 5]],
-        [$r->{file}, $snippet, $r->{file}], 'each has its own file';
+        [undef, $snippet, undef], 'the file where it is not the host\'s';
     is_deeply lines_of($of[1], $r), ['SSLEngine on 21', 'ACMEDomain  22'],
         'SSL and ACME; not what a condition leaves out';
-    is_deeply $of[2], [], 'none';
+    is $of[2], undef, 'none';
     my $main = $json->{server}{main};
     is_deeply lines_of($main->{directives}, $r),
-        ['Header set X-Main "a b" 0',
-         'ACMEAgreement accepted [ACMEDomain three.test] 30',
+        ['ACMEAgreement accepted [ACMEDomain three.test] 30',
          "RedirectTemp /t https://t.test/ [Directory \"$dir\", "
          . 'Files "a>b"] 34',
-         'SSLStaplingCache shmcb:run/stapling 37'],
+         'SSLStaplingCache shmcb:run/stapling 37',
+         'Header always set Strict-Transport-security "max-age=1" 38',
+         'RewriteEngine on 39', 'RewriteRule ^/main /else 40'],
         'of the main server, without those of hosts';
     is_deeply [@$main{qw(server_name aliases document_root)}],
         ['main.test', [], "$dir/htdocs"], 'the main server as a host';
@@ -477,6 +482,57 @@ END
         [undef], 'no file';
 }
 
+# Rewrite rules of a host that never lead to https are nobody's business;
+# where one does, all are told, as rules count each other. So is every place
+# in another file than the host's.
+{
+    my $snippet = $conf->write_file('conf/rules.conf',
+        "RewriteRule ^/b https://b.test/\n");
+    my ($json, $r) = document(<<"END", modules => \@REDIRECTS,
+<VirtualHost *:1>
+ServerName none.test
+Header set X-None 1
+RewriteEngine on
+RewriteMap low int:tolower
+RewriteCond %{HTTPS} off
+RewriteRule ^/a http://a.test/
+RewriteOptions Inherit
+</VirtualHost>
+<VirtualHost *:1>
+ServerName all.test
+RewriteEngine on
+RewriteMap low int:tolower
+RewriteCond %{REQUEST_URI} ^/a
+RewriteRule ^/a http://a.test/ [S=1]
+<Location /x>
+Include $snippet
+</Location>
+</VirtualHost>
+END
+                              what => 'rewrite rules');
+    valid $json, 'rewrite rules';
+    is_deeply [map { lines_of($_->{directives}, $r) }
+               @{$json->{virtual_hosts}}],
+        [['RewriteOptions Inherit 7'],
+         ['RewriteEngine on 11', 'RewriteMap low int:tolower 12',
+          'RewriteCond %{REQUEST_URI} ^/a 13',
+          'RewriteRule ^/a http://a.test/ [S=1] 14',
+          'RewriteRule ^/b https://b.test/ [Location /x] '
+          . (1 - $r->{first})]], 'of hosts with one that leads to https';
+}
+
+# A host and a domain are one line each: who asks again compares lines.
+{
+    my ($json, $r) = document(join('', map {
+        "<VirtualHost *:1>\nServerName l$_.test\nACMEDomain\n"
+        . "</VirtualHost>\n" } 1 .. 3), what => 'lines');
+    for my $list (qw(virtual_hosts domains)) {
+        my ($lines) = $r->{out} =~ /^  "$list":\[\n(.*?)^  \]/ms;
+        is scalar(() = $lines =~ /^    \{".*\},?$/mg), 3, "$list: each is";
+        is $lines =~ tr/\n//, 3, 'and nothing else is there';
+    }
+}
+
 # Listen as written, and where; nothing else of the server is known.
 {
     my ($json, $r) = document("Listen 2 https\nLISTEN [::1]:3\n",
@@ -492,10 +548,11 @@ END
 
 # What a directive says may be in any encoding; nobody has to rename it.
 {
-    my ($json, $r) = document("Header set X-Caf\xe9 \"\xe9\xc3\xa4\"\n",
+    my ($json, $r) = document("Header set Strict-Transport-Security "
+                              . "\"\xe9\xc3\xa4\"\n",
                               modules => \@REDIRECTS, what => 'Latin-1');
     is $json->{server}{main}{directives}[0]{args},
-        "set X-Caf\x{fffd} \"\x{fffd}\xe4\"", 'replaced';
+        "set Strict-Transport-Security \"\x{fffd}\xe4\"", 'replaced';
     unlike $r->{err}, qr/ACME0020/, 'and not complained of';
 }
 
@@ -586,7 +643,7 @@ END
         [undef, 'main.test'], 'the main server\'s';
     is_deeply hosts($json, 'server_name')->[1], [undef], 'whatever DNS says';
     is_deeply hosts($json, 'server_name', 'hostname')->[2],
-        ['A.test', 'A.test'], 'its own';
+        ['A.test', undef], 'its own, said once';
 }
 
 # ------------------------------------------------------------------- domains

@@ -105,7 +105,7 @@ json_t *cmd_domain_users(const cmd_t *cmd, const json_t *domain)
                                       (size_t)json_integer_value(index));
 
         if (json_is_true(json_object_get(host, "ssl"))
-            && json_is_false(json_object_get(host, "certificate_file"))) {
+            && !json_is_true(json_object_get(host, "certificate_file"))) {
             json_array_append_new(users, json_pack(
                 "{s:O, s:O}", "file", json_object_get(host, "file"),
                 "line", json_object_get(host, "line")));

@@ -53,7 +53,7 @@ static int hosts_staple(const cmd_t *cmd, const json_t *domain)
             hosts, (size_t)json_integer_value(index));
 
         if (json_is_true(json_object_get(host, "ssl"))
-            && json_is_false(json_object_get(host, "certificate_file"))
+            && !json_is_true(json_object_get(host, "certificate_file"))
             && json_is_true(json_object_get(host, "stapling"))) {
             return 1;
         }

@@ -233,7 +233,17 @@ static void within_read(directive_t *directive, const json_t *sections)
     }
 }
 
+/* Where a directive stands: in its host's file unless it says otherwise. */
+static const char *file_read(const json_t *entry, const char *host_file)
+{
+    const json_t *own = json_object_get(entry, "file");
+    const char *file = own ? json_string_value(own) : host_file;
+
+    return file ? file : "";
+}
+
 static apr_array_header_t *directives_read(const json_t *list,
+                                           const char *host_file,
                                            apr_pool_t *pool)
 {
     apr_array_header_t *directives = apr_array_make(pool, 1,
@@ -243,12 +253,11 @@ static apr_array_header_t *directives_read(const json_t *list,
 
     json_array_foreach(list, i, entry) {
         directive_t *new = apr_array_push(directives);
-        const char *file = member(entry, "file");
 
         within_read(new, json_object_get(entry, "within"));
         new->name = member(entry, "name");
         new->args = member(entry, "args");
-        new->file = file ? file : "";
+        new->file = file_read(entry, host_file);
         new->line = number(entry, "line");
     }
     return directives;
@@ -266,9 +275,10 @@ static void host_read(host_t *host, const json_t *document,
     host->aliases = names_read(json_object_get(document, "aliases"), pool);
     host->addresses = addresses_read(json_object_get(document, "addresses"),
                                      pool);
-    host->directives = directives_read(json_object_get(document,
-                                                       "directives"), pool);
     host->file = member(document, "file");
+    host->directives = directives_read(json_object_get(document,
+                                                       "directives"),
+                                       host->file, pool);
     host->line = number(document, "line");
     host->defined = member(document, "defined");
     host->macro = is_true(document, "macro");

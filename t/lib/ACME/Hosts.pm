@@ -61,7 +61,8 @@ sub of_document
         for my $key (grep { !$seen{$_}++ } map { _key($_) }
                      @{$host->{addresses}}) {
             push @{$of{$key}}, {
-                name => $host->{hostname}, place => defined $host->{file}
+                name => $host->{hostname} // $host->{server_name},
+                place => defined $host->{file}
                     ? "$host->{file}:$host->{line}" : $host->{defined},
                 aliases => [grep { !/[*?]/ } @{$host->{aliases}}],
                 wild => [grep { /[*?]/ } @{$host->{aliases}}],
