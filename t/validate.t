@@ -108,7 +108,8 @@ END
 
 my @names = (['first.test', '*.wild.test'],
              [map { "$_.test" } qw(like both down missing login circle pingpong
-    cookie moved lossy queryless elsewhere hsts zero wrong leaks old steps)]);
+    cookie moved lossy queryless elsewhere hsts zero wrong leaks old steps known
+    known12)]);
 my $good = $rig->make_tls('good', names => [map { @$_ } @names]);
 my $rsa = $rig->make_tls('rsa', names => ['rsa.test'], key => 'rsa');
 my $expired = $rig->make_tls('expired', names => ['expired.test'], days => -1);
@@ -175,8 +176,14 @@ sub unmanaged_text
         site('hsts.test', $good, https => $hsts),
         site('zero.test', $good, https => $hsts =~ s/\d+/0/r),
         site('wrong.test', $good, https => $hsts =~ s/\d+/many/r),
-        site('leaks.test', $good, http => $hsts, https => $hsts);
+        site('leaks.test', $good, http => $hsts, https => $hsts),
+        site('known.test', $good, https => known()),
+        site('known12.test', $good,
+            https => known() . 'SSLProtocol TLSv1.2');
 }
+
+# Clients that show a certificate, and nobody else.
+sub known { return "SSLVerifyClient require\nSSLCACertificateFile $good->{ca}\n" }
 
 my $six = IO::Socket::IP->new(LocalHost => '::1', Listen => 1) ? 1 : 0;
 my $listen = $six ? "Listen [::1]:$http\nListen [::1]:$https\n" : '';
@@ -308,6 +315,24 @@ my %secure = (name => 'secure.test', managed => 1, redirect => 1, hsts => 1,
             "http: $name is $ok" or diag $got{$name}{detail};
     }
     is $r->{failed}, 'http', 'the first one that is required has failed';
+}
+
+# A host that lets in only clients that it knows is no failure: nobody can
+# tell what it serves to them.
+for my $name ('known.test', 'known12.test') {
+    my $r = ask([{ name => $name, managed => 1, hsts => 1, stapling => 1,
+                   key_type => 'P-256', roots => $good->{ca} }],
+                live => $live);
+    my %a = map { $_->{check} => $_ } @{$r->{checks}};
+    my ($refused, $open) = $name eq 'known.test' ? ('http', 'tls')
+                                                 : ('tls', 'tcp');
+
+    says(\%a, $refused, -1, qr/wants a certificate of its clients/,
+        "$name: $refused cannot be told");
+    says(\%a, $open, 1, qr/./, '... but what comes before it');
+    is $r->{failed}, undef, '... and nothing has failed'
+        or diag join "\n", map { "$_->{check} $_->{ok} $_->{detail}" }
+            @{$r->{checks}};
 }
 
 # ---------------------------------------------------------------- redirects

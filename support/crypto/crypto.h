@@ -303,6 +303,8 @@ typedef struct crypto_tls_info_t {
                                         least */
     const unsigned char *staple;   /**< nullable: OCSP response, DER */
     apr_size_t staple_len;         /**< CRYPTO_OCSP_MAX at most, bytes */
+    int asks;                      /**< 1: it asked for a certificate of the
+                                        client, which has none */
 } crypto_tls_info_t;
 
 /**
@@ -310,7 +312,9 @@ typedef struct crypto_tls_info_t {
  * response.
  * Source: RFC 8446; RFC 6066 8.
  *
- * @param fd  connected, not blocking; borrowed until result_pool is cleared
+ * @param ptls  set in any case; where the handshake fails nullable, and its
+ *              info has nothing but "asks"
+ * @param fd    connected, not blocking; borrowed until result_pool is cleared
  * @return APR_TIMEUP; APR_EOF when the server closed; APR_ENOTIMPL if this
  *         OpenSSL cannot offer what options say; APR_EGENERAL with OpenSSL's
  *         reason

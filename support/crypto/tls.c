@@ -62,6 +62,17 @@ static const preference_t *preference_find(const char *key_type)
 
 /* ----------------------------------------------------------------- make */
 
+/* The server asks who we are: nobody. Source: SSL_CTX_set_client_cert_cb. */
+static int on_ask(SSL *ssl, X509 **px509, EVP_PKEY **pkey)
+{
+    crypto_tls_t *tls = SSL_get_app_data(ssl);
+
+    (void)px509;
+    (void)pkey;
+    tls->info.asks = 1;
+    return 0;
+}
+
 static int context_setup(SSL_CTX *ctx, const crypto_tls_options_t *options)
 {
     const preference_t *preference = preference_find(options->key_type);
@@ -71,6 +82,7 @@ static int context_setup(SSL_CTX *ctx, const crypto_tls_options_t *options)
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_client_cert_cb(ctx, on_ask);
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION
                              | SSL_OP_NO_RENEGOTIATION);
     return SSL_CTX_set_cipher_list(ctx, preference->ciphers)
@@ -231,10 +243,12 @@ apr_status_t crypto_tls_open(crypto_tls_t **ptls, int fd,
     ERR_clear_error();
     tls->fd = fd;
     tls->ssl = ssl_make(fd, options, result_pool);
+    *ptls = tls->ssl ? tls : NULL;
     if (!tls->ssl) {
         return crypto_fail(err, APR_ENOTIMPL, "this OpenSSL cannot begin "
                            "such a TLS handshake");
     }
+    SSL_set_app_data(tls->ssl, tls);
     while (rv == APR_SUCCESS && (rc = SSL_connect(tls->ssl)) != 1) {
         rv = again(tls, rc, options->until, "the TLS handshake", err);
     }
@@ -242,7 +256,6 @@ apr_status_t crypto_tls_open(crypto_tls_t **ptls, int fd,
         rv = info_take(tls, err, result_pool);
     }
     ERR_clear_error();
-    *ptls = tls;
     return rv;
 }
 

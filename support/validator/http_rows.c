@@ -89,6 +89,11 @@ static int check_http(validator_ask_t *ask, site_t *site,
         *pdetail = NO_TLS;
         return -1;
     }
+    if (site->asks && (site->stage < STAGE_HTTP
+                       || site->home.status >= 400)) {
+        *pdetail = WANTS_CLIENT;
+        return -1;
+    }
     if (site->stage < STAGE_HTTP || site->home.status >= 500) {
         return check_broken(ask, site, http, pdetail);
     }

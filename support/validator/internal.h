@@ -83,6 +83,11 @@ typedef enum stage_t {
     STAGE_NONE, STAGE_TCP, STAGE_TLS, STAGE_HTTP
 } stage_t;
 
+/** Said where a server lets nobody in whom it does not know: what it would
+ *  answer to one cannot be told. */
+#define WANTS_CLIENT "it wants a certificate of its clients, and there is " \
+    "none to show"
+
 /** An address and what was seen there. */
 typedef struct site_t {
     const char *ip;
@@ -93,6 +98,8 @@ typedef struct site_t {
     stage_t stage;
     const char *fault;                /**< why it came no further */
     int slow;                         /**< 1: because time was up */
+    int asks;                         /**< 1: it wants a certificate of its
+                                           clients */
     const crypto_tls_info_t *tls;     /**< from STAGE_TLS on, if secure */
     const crypto_cert_t *cert;        /**< with it: its certificate */
     crypto_cert_info_t leaf;

@@ -98,12 +98,13 @@ static apr_status_t site_tls(site_t *site, wire_t *wire,
                              validator_ask_t *ask, acme_err_t *err)
 {
     apr_status_t rv = greet(wire, ask, 0, err);
-    const crypto_tls_info_t *info;
+    const crypto_tls_info_t *info = wire->tls ? crypto_tls_info(wire->tls)
+                                              : NULL;
 
+    site->asks = info && info->asks;
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    info = crypto_tls_info(wire->tls);
     site->cert = APR_ARRAY_IDX(info->certs, 0, const crypto_cert_t *);
     rv = crypto_cert_info(&site->leaf, site->cert, err, ask->pool);
     site->tls = rv == APR_SUCCESS ? info : NULL;

@@ -49,6 +49,11 @@ static int check_tls(validator_ask_t *ask, site_t *site, const char **pdetail)
         *pdetail = "not asked: no connection";
         return -1;
     }
+    if (!site->tls && site->asks) {
+        *pdetail = apr_psprintf(ask->pool, WANTS_CLIENT " (%s)",
+                                site->fault);
+        return -1;
+    }
     *pdetail = site->tls ? apr_psprintf(ask->pool, "%s with %s",
                                         site->tls->version, site->tls->cipher)
                          : site->fault;
