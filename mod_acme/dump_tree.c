@@ -86,14 +86,14 @@ static int says(const ap_directive_t *node, const char *text)
     return node->args && ap_strcasestr(node->args, text);
 }
 
-/* Rules count each other: where one leads to https, all are of interest. */
-static int rewrites_to_https(const ap_directive_t *section)
+/* Rules count each other: where one leads to a URL, all are of interest. */
+static int rewrites_to_url(const ap_directive_t *section)
 {
     const ap_directive_t *node;
 
     for (node = section->first_child; node; node = node->next) {
-        if (is_section(node) ? rewrites_to_https(node)
-            : begins(node, "RewriteRule") && says(node, "https:")) {
+        if (is_section(node) ? rewrites_to_url(node)
+            : begins(node, "RewriteRule") && says(node, "://")) {
             return 1;
         }
     }
@@ -239,7 +239,7 @@ void acme_dump_directives(acme_out_t *out, const ap_directive_t *node,
     walk_t walk = { out, node, 1, 0, { NULL }, 0, p };
 
     if (node) {
-        walk.rewrites = rewrites_to_https(node);
+        walk.rewrites = rewrites_to_url(node);
         walk_children(&walk, node);
     }
     else {

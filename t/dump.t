@@ -482,12 +482,12 @@ END
         [undef], 'no file';
 }
 
-# Rewrite rules of a host that never lead to https are nobody's business;
+# Rewrite rules of a host that never lead to a URL are nobody's business;
 # where one does, all are told, as rules count each other. So is every place
 # in another file than the host's.
 {
     my $snippet = $conf->write_file('conf/rules.conf',
-        "RewriteRule ^/b https://b.test/\n");
+        "RewriteRule ^/b http://b.test/\n");
     my ($json, $r) = document(<<"END", modules => \@REDIRECTS,
 <VirtualHost *:1>
 ServerName none.test
@@ -495,7 +495,7 @@ Header set X-None 1
 RewriteEngine on
 RewriteMap low int:tolower
 RewriteCond %{HTTPS} off
-RewriteRule ^/a http://a.test/
+RewriteRule ^/a /b
 RewriteOptions Inherit
 </VirtualHost>
 <VirtualHost *:1>
@@ -517,8 +517,8 @@ END
          ['RewriteEngine on 11', 'RewriteMap low int:tolower 12',
           'RewriteCond %{REQUEST_URI} ^/a 13',
           'RewriteRule ^/a http://a.test/ [S=1] 14',
-          'RewriteRule ^/b https://b.test/ [Location /x] '
-          . (1 - $r->{first})]], 'of hosts with one that leads to https';
+          'RewriteRule ^/b http://b.test/ [Location /x] '
+          . (1 - $r->{first})]], 'of hosts with one that leads to a URL';
 }
 
 # A host and a domain are one line each: who asks again compares lines.
