@@ -6,6 +6,7 @@
 #define ACME_CMD_H
 
 #include <apr_getopt.h>
+#include <apr_hash.h>
 
 #include "acme_live.h"
 #include "base/base.h"
@@ -51,6 +52,9 @@ typedef struct cmd_undone_t {
     apr_time_t earlier;     /**< when an earlier run did; 0: none has */
 } cmd_undone_t;
 
+/** Lists of a document that are one element a line. */
+#define CMD_DOCUMENT_LISTS 2
+
 /** A run of acmectl. */
 typedef struct cmd_t {
     apr_pool_t *pool;
@@ -78,6 +82,8 @@ typedef struct cmd_t {
     schema_set_t *schemas;
     base_clock_t *clock;
     json_t *config;                 /**< set by cmd_config */
+    apr_hash_t *known[CMD_DOCUMENT_LISTS];  /**< lines of documents that
+                                         were parsed (document.c) */
     const char *config_text;        /**< what httpd told of it … */
     apr_size_t config_len;          /**< … bytes */
     const json_t *running;          /**< what the httpd that runs has read,

@@ -24,9 +24,14 @@ apr_status_t cmd_config_parse(cmd_t *cmd, json_t **pconfig, const char *text,
                               apr_size_t len)
 {
     static const char what[] = "the document of httpd -t -D DUMP_ACME";
-    json_t *config;
+    json_t *config = len <= CONFIG_MAX ? cmd_document_read(cmd, text, len)
+                                       : NULL;
     apr_status_t rv;
 
+    if (config) {
+        *pconfig = config;
+        return APR_SUCCESS;
+    }
     rv = base_json_parse(&config, text, len, CONFIG_MAX, what, &cmd->err,
                          cmd->pool);
     if (rv == APR_SUCCESS) {

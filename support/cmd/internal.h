@@ -43,6 +43,11 @@ apr_status_t cmd_read_config(cmd_t *cmd);
 apr_status_t cmd_config_parse(cmd_t *cmd, json_t **pconfig, const char *text,
                               apr_size_t len);
 
+/** The same by lines, those of documents before taken as they were.
+ *  @return borrowed; NULL: it is not one host or domain a line, or not what
+ *  the schema wants: parse the whole */
+json_t *cmd_document_read(cmd_t *cmd, const char *text, apr_size_t len);
+
 /** Open the store, --store's or the configuration's; with create made where
  *  it is missing, and locked. */
 apr_status_t cmd_open_store(cmd_t *cmd, int create);

@@ -5,6 +5,7 @@ Suite *notify_suite(void);
 Suite *options_suite(void);
 Suite *challenges_suite(void);
 Suite *context_suite(void);
+Suite *document_suite(void);
 Suite *domains_suite(void);
 Suite *ladder_suite(void);
 Suite *state_suite(void);
@@ -33,7 +34,7 @@ int main(void)
                         config_suite(), issue_suite(), renew_suite(),
                         sites_suite(), staple_suite(),
                         summary_suite(), targets_suite(),
-                        where_suite(),
+                        where_suite(), document_suite(),
                         journal_suite(), NULL };
 
     return unit_run(suites);
