@@ -50,6 +50,7 @@ typedef struct cmd_undone_t {
     apr_time_t since;       /**< else if it started since, µs UTC */
     int marked;             /**< 1: this run has marked that in the store */
     apr_time_t earlier;     /**< when an earlier run did; 0: none has */
+    int restored;           /**< 1: that one had put all files back */
 } cmd_undone_t;
 
 /** Lists of a document that are one element a line. */

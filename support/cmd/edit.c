@@ -523,6 +523,19 @@ apr_status_t cmd_edit_confirm(cmd_edit_t *edit)
 
 /* ---------------------------------------------------------------- restart */
 
+/** Who finds this run killed knows what httpd may have loaded: not all of it
+ *  can be taken away by a restart (journal.c). */
+static apr_status_t keep_loaded(cmd_edit_t *edit)
+{
+    cmd_t *cmd = edit->cmd;
+
+    if (!edit->saved || !edit->after_text) {
+        return APR_SUCCESS;
+    }
+    return store_config_write(cmd->store, edit->after_text, edit->after_len,
+                              &cmd->err, cmd->pool);
+}
+
 /** @param tested  1: this very configuration was tested just now */
 static apr_status_t restart(cmd_edit_t *edit, int tested)
 {
@@ -532,7 +545,8 @@ static apr_status_t restart(cmd_edit_t *edit, int tested)
     if (edit->touched) {
         rv = journal_reloading(edit->txn, &cmd->err, cmd->pool);
     }
-    if (rv != APR_SUCCESS || must_go_on(cmd) != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || must_go_on(cmd) != APR_SUCCESS
+        || keep_loaded(edit) != APR_SUCCESS) {
         return cmd->err.status;
     }
     edit->told = 1;

@@ -226,6 +226,14 @@ static int would_end(const cmd_t *cmd, const json_t *server,
                look_again(cmd, args), "server"), "stapling_cache"));
 }
 
+/** 1 if httpd has read its files since an earlier run put them all back:
+ *  that run could not restart it, so it was stopped and started. */
+static int has_started_since(const cmd_t *cmd, const char *pid_file)
+{
+    return cmd->undone.restored
+        && httpd_settled(pid_file, cmd->undone.earlier);
+}
+
 /**
  * Restart httpd gracefully if it runs and has loaded what was undone.
  *
@@ -258,13 +266,14 @@ static apr_status_t reload(cmd_t *cmd, int loaded, apr_time_t since,
     if (!loaded && !httpd_settled(pid_file, since)) {
         return APR_SUCCESS;
     }
-    if (would_end(cmd, server, &args)) {
-        if (cmd->undone.earlier
-            && httpd_settled(pid_file, cmd->undone.earlier)) {
+    if (has_started_since(cmd, pid_file)) {
+        if (cmd->undone.files == 0) {
             return APR_SUCCESS;
         }
+    }
+    else if (would_end(cmd, server, &args)) {
         /* The mark gets today's time: a start after it ends this. */
-        store_reload_due(cmd->journal_store, &stopped, cmd->pool);
+        store_reload_due(cmd->journal_store, 1, &stopped, cmd->pool);
         return base_err_set(err, APR_EGENERAL, BASE_EXIT_HTTPD,
                             "the files are as before, but httpd runs on with "
                             "what it had loaded: they have no "
@@ -292,11 +301,13 @@ void cmd_undone_mark(cmd_t *cmd)
     }
     /* A mark that is there already: an earlier run was killed, or could not
      * restart httpd. */
-    cmd->undone.earlier = store_reload_since(cmd->journal_store, cmd->pool);
+    cmd->undone.earlier = store_reload_since(cmd->journal_store,
+                                             &cmd->undone.restored,
+                                             cmd->pool);
     cmd->undone.loaded |= cmd->undone.earlier != 0;
     cmd->undone.marked = 1;
     if (!cmd->undone.earlier) {
-        store_reload_due(cmd->journal_store, &ignored, cmd->pool);
+        store_reload_due(cmd->journal_store, 0, &ignored, cmd->pool);
     }
 }
 

@@ -307,11 +307,14 @@ apr_status_t store_config_write(store_t *store, const char *text,
                            scratch_pool);
 }
 
-apr_status_t store_reload_due(store_t *store, acme_err_t *err,
+#define RESTORED "restored\n"
+
+apr_status_t store_reload_due(store_t *store, int restored, acme_err_t *err,
                               apr_pool_t *scratch_pool)
 {
     return base_file_write(store_path(store->dir, "reload", scratch_pool),
-                           "", 0, STORE_FILE_MODE, err, scratch_pool);
+                           RESTORED, restored ? sizeof(RESTORED) - 1 : 0,
+                           STORE_FILE_MODE, err, scratch_pool);
 }
 
 int store_reload_is_due(const store_t *store, apr_pool_t *scratch_pool)
@@ -319,13 +322,19 @@ int store_reload_is_due(const store_t *store, apr_pool_t *scratch_pool)
     return access(store_path(store->dir, "reload", scratch_pool), F_OK) == 0;
 }
 
-apr_time_t store_reload_since(const store_t *store, apr_pool_t *scratch_pool)
+apr_time_t store_reload_since(const store_t *store, int *prestored,
+                              apr_pool_t *scratch_pool)
 {
     apr_finfo_t info;
 
-    return apr_stat(&info, store_path(store->dir, "reload", scratch_pool),
-                    APR_FINFO_MTIME, scratch_pool) == APR_SUCCESS
-           ? info.mtime : 0;
+    *prestored = 0;
+    if (apr_stat(&info, store_path(store->dir, "reload", scratch_pool),
+                 APR_FINFO_MTIME | APR_FINFO_SIZE, scratch_pool)
+        != APR_SUCCESS) {
+        return 0;
+    }
+    *prestored = info.size > 0;
+    return info.mtime;
 }
 
 apr_status_t store_reload_done(store_t *store, acme_err_t *err,

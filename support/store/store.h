@@ -190,15 +190,17 @@ apr_status_t store_config_read(json_t **pconfig, const store_t *store,
                                acme_err_t *err, apr_pool_t *result_pool);
 
 /** Remember that httpd may have loaded files that are being put back, until
- *  store_reload_done: who does that may be killed. */
-apr_status_t store_reload_due(store_t *store, acme_err_t *err,
+ *  store_reload_done: who does that may be killed.
+ *  @param restored  1: they are back, and httpd alone has not heard */
+apr_status_t store_reload_due(store_t *store, int restored, acme_err_t *err,
                               apr_pool_t *scratch_pool);
 
 /** 1 if that is remembered. */
 int store_reload_is_due(const store_t *store, apr_pool_t *scratch_pool);
 
-/** Since when, µs UTC; 0: it is not. */
-apr_time_t store_reload_since(const store_t *store, apr_pool_t *scratch_pool);
+/** Since when, µs UTC; 0: it is not. @param prestored  set, as it was said */
+apr_time_t store_reload_since(const store_t *store, int *prestored,
+                              apr_pool_t *scratch_pool);
 
 /** httpd has loaded the files as they are, or does not run. */
 apr_status_t store_reload_done(store_t *store, acme_err_t *err,

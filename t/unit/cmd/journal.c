@@ -234,7 +234,7 @@ START_TEST(untold)
     journal_t *journal;
 
     change("one\n", "first");
-    unit_ok(store_reload_due(cmd->store, &err, pool));
+    unit_ok(store_reload_due(cmd->store, 0, &err, pool));
     ck_assert_int_eq(cmd_journal_interrupted(cmd, &journal), 1);
     ck_assert_int_eq(cmd_journal_settle(cmd, journal), 0);
     ck_assert_ptr_nonnull(strstr(json_string_value(json_array_get(

@@ -191,13 +191,19 @@ END_TEST
 /* That httpd has to be told is remembered until it was, whoever asks. */
 START_TEST(reload_is_remembered)
 {
+    int restored = 1;
+
     ck_assert_int_eq(store_reload_is_due(store, pool), 0);
-    ck_assert_int_eq(store_reload_since(store, pool), 0);
+    ck_assert_int_eq(store_reload_since(store, &restored, pool), 0);
+    ck_assert_int_eq(restored, 0);
     unit_ok(store_reload_done(store, &err, pool));
-    unit_ok(store_reload_due(store, &err, pool));
-    unit_ok(store_reload_due(store, &err, pool));
+    unit_ok(store_reload_due(store, 0, &err, pool));
     ck_assert_int_eq(store_reload_is_due(store, pool), 1);
-    ck_assert_int_gt(store_reload_since(store, pool), 0);
+    ck_assert_int_gt(store_reload_since(store, &restored, pool), 0);
+    ck_assert_int_eq(restored, 0);
+    unit_ok(store_reload_due(store, 1, &err, pool));
+    ck_assert_int_gt(store_reload_since(store, &restored, pool), 0);
+    ck_assert_int_eq(restored, 1);
     ck_assert_int_eq(mode_of(in_store("reload")), 0600);
     unit_ok(store_reload_done(store, &err, pool));
     ck_assert_int_eq(store_reload_is_due(store, pool), 0);
