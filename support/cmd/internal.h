@@ -503,7 +503,7 @@ typedef struct cmd_edit_t {
     int over;
 } cmd_edit_t;
 
-/** Begin: see edit.c. @return why not; then nothing is to be ended */
+/** Begin (edit_begin.c). @return why not; then nothing is to be ended */
 apr_status_t cmd_edit_begin(cmd_edit_t **pedit, cmd_t *cmd);
 
 /** An empty edit->plan; an earlier one is forgotten. */
