@@ -271,19 +271,6 @@ apr_status_t block_insert(block_t *block, int before, const char *name,
     return APR_SUCCESS;
 }
 
-/** text without the blanks around it. */
-static const char *trimmed(const char *text, apr_pool_t *pool)
-{
-    apr_size_t len;
-
-    text += strspn(text, " \t\v\f");
-    len = strlen(text);
-    while (len && strchr(" \t\v\f", text[len - 1])) {
-        len--;
-    }
-    return apr_pstrmemdup(pool, text, len);
-}
-
 apr_status_t block_comment(block_t *block, int before, const char *comment,
                            acme_err_t *err)
 {
@@ -293,7 +280,7 @@ apr_status_t block_comment(block_t *block, int before, const char *comment,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    op.value = trimmed(comment, block->pool);
+    op.value = text_trimmed(comment, block->pool);
     if (!*op.value || strpbrk(op.value, "\r\n\\")) {
         return refuse(block, before, "a comment is one line without a "
                       "backslash", err);

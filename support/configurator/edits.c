@@ -166,19 +166,6 @@ apr_status_t edits_copy_behind(edits_t *edits, const block_t *copy,
     return APR_SUCCESS;
 }
 
-/** text without the blanks around it. */
-static const char *trimmed(const char *text, apr_pool_t *pool)
-{
-    apr_size_t len;
-
-    text += strspn(text, " \t\v\f");
-    len = strlen(text);
-    while (len && strchr(" \t\v\f", text[len - 1])) {
-        len--;
-    }
-    return apr_pstrmemdup(pool, text, len);
-}
-
 apr_status_t edits_insert(edits_t *edits, int before,
                           const apr_array_header_t *lines, acme_err_t *err)
 {
@@ -192,7 +179,7 @@ apr_status_t edits_insert(edits_t *edits, int before,
     place.lines = apr_array_make(edits->pool, lines->nelts + 1,
                                  sizeof(const char *));
     for (i = 0; i < lines->nelts; i++) {
-        const char *line = trimmed(APR_ARRAY_IDX(lines, i, const char *),
+        const char *line = text_trimmed(APR_ARRAY_IDX(lines, i, const char *),
                                    edits->pool);
 
         if (strpbrk(line, "\r\n") || (*line && line[strlen(line) - 1]

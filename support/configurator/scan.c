@@ -301,6 +301,18 @@ static int is_raw(const scan_line_t *line)
         || strcasecmp(line->name, "Perl") == 0;
 }
 
+const char *text_trimmed(const char *text, apr_pool_t *pool)
+{
+    apr_size_t len;
+
+    text += strspn(text, " \t\v\f");
+    len = strlen(text);
+    while (len && strchr(" \t\v\f", text[len - 1])) {
+        len--;
+    }
+    return apr_pstrmemdup(pool, text, len);
+}
+
 /** Set kind and name from the trimmed, joined bytes of a line. */
 static void classify(scan_line_t *line, const joined_t *joined,
                      apr_pool_t *pool)

@@ -21,23 +21,6 @@
 
 /* ------------------------------------------------------------------ said */
 
-/** The arguments of a directive as words. */
-static apr_array_header_t *words_of(const directive_t *directive,
-                                    apr_pool_t *pool)
-{
-    acme_err_t ignored = { 0 };
-    const char *line = apr_pstrcat(pool, directive->name, " ",
-                                   directive->args, "\n", NULL);
-    text_t *text;
-
-    if (text_make(&text, directive->file, line, strlen(line), &ignored, pool)
-        != APR_SUCCESS || text->lines->nelts == 0) {
-        return apr_array_make(pool, 1, sizeof(char *));
-    }
-    return text_words(text, &APR_ARRAY_IDX(text->lines, 0, scan_line_t),
-                      pool);
-}
-
 /** The directive of that name that counts for the whole server: the last
  *  one outside of sections; NULL. */
 static const directive_t *said(const configurator_t *c, const char *name)
@@ -97,7 +80,7 @@ static apr_status_t say(configurator_plan_t *plan, const char *name,
     }
     line = apr_pstrcat(plan->pool, name, " ", quoted, NULL);
     if (there) {
-        words = words_of(there, plan->pool);
+        words = directive_words(there, plan->pool);
         if (words->nelts
             && is_equal(plan->c, name, value,
                         APR_ARRAY_IDX(words, 0, const char *))) {

@@ -8,6 +8,9 @@
 
 /* ----------------------------------------------------------------- scan */
 
+/** text without the blanks around it that httpd skips. */
+const char *text_trimmed(const char *text, apr_pool_t *pool);
+
 /** A word of a line: what httpd reads, and the bytes it stands in. */
 typedef struct text_word_t {
     const char *value;        /**< quotes and escapes undone */

@@ -1,33 +1,6 @@
 /* What may not be in a TLS twin as it is in its original. */
 #include "configurator/site.h"
 
-/* The twin of a host with these lines has these. Four blanks stand before
- * each line of both. */
-static void twin_has(const char *before, const char *after)
-{
-    site_becomes(
-        apr_pstrcat(pool, "<VirtualHost *:80>\n", before,
-                    "</VirtualHost>\n", NULL),
-        apr_pstrcat(pool, "<VirtualHost *:80>\n", before,
-                    "</VirtualHost>\n\n<IfModule ssl_module>\n"
-                    "<VirtualHost *:443>\n", after,
-                    "    ACMEDomain a.test\n    SSLEngine on\n"
-                    "</VirtualHost>\n</IfModule>\n", NULL));
-}
-
-/* A host with these lines is refused, and why. */
-static void twin_refused(const char *lines, const char *why)
-{
-    int changed;
-
-    base_err_clear(&err);
-    site_one(apr_pstrcat(pool, "<VirtualHost *:80>\n    ServerName a.test\n",
-                         lines, "</VirtualHost>\n", NULL));
-    unit_fails(site_deploy(0, "a.test", &changed), APR_ENOTIMPL, why);
-    ck_assert_int_eq(err.exit, BASE_EXIT_FAILED);
-    ck_assert(strstr(configurator_paste(site_plan), "ServerName a.test"));
-}
-
 /* What the host says of TLS itself gives way, whether mod_ssl is asked for
  * or not; options of TLS stay. */
 START_TEST(own_tls)

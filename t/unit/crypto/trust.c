@@ -6,44 +6,7 @@
 #include <apr_strings.h>
 
 #include "unit.h"
-#include "fixture.h"
-
-/* A root, an intermediate and a leaf; what a test changes it makes anew. */
-static fix_spec_t ca;
-static fix_spec_t sub;
-static fix_spec_t leaf;
-static X509 *ca_cert;
-static X509 *sub_cert;
-
-static void chain_setup(void)
-{
-    memset(&ca, 0, sizeof(ca));
-    memset(&sub, 0, sizeof(sub));
-    memset(&leaf, 0, sizeof(leaf));
-    ca.cn = "root";
-    ca.ca = 1;
-    ca.key = fix_evp("P-256", pool);
-    ca_cert = fix_cert(&ca, pool);
-    sub.cn = "middle";
-    sub.ca = 1;
-    sub.key = fix_evp("P-256", pool);
-    sub.issuer = ca_cert;
-    sub.issuer_key = ca.key;
-    sub_cert = fix_cert(&sub, pool);
-    leaf.cn = "leaf";
-    leaf.san = "DNS:a.example";
-    leaf.key = fix_evp("P-256", pool);
-    leaf.issuer = sub_cert;
-    leaf.issuer_key = sub.key;
-}
-
-static apr_array_header_t *read_chain(const char *pem)
-{
-    apr_array_header_t *certs;
-
-    unit_ok(crypto_chain_read(&certs, pem, strlen(pem), &err, pool));
-    return certs;
-}
+#include "chain_rig.h"
 
 static crypto_trust_t *trust_in(const char *pem)
 {
