@@ -16,21 +16,25 @@
 /** Behind a restart an old child may take a connection or two. */
 #define SETTLE apr_time_from_sec(2)
 
-/** Whose answers come in. */
+/** How far the answers have come. */
 typedef struct progress_t {
     cmd_t *cmd;
-    const char *name;    /* NULL: nobody's yet */
+    int checks;          /* answered */
+    int names;
 } progress_t;
 
-/** Once for each name: its checks take no time each. */
+/** Once for as many checks as a name has: each takes no time. What is asked
+ *  again while httpd settles counts no more. */
 static void show_progress(void *baton, const char *name, const char *check)
 {
     progress_t *progress = baton;
+    int done = ++progress->checks / VALIDATOR_ROWS;
 
+    (void)name;
     (void)check;
-    if (!progress->name || strcmp(progress->name, name) != 0) {
-        progress->name = apr_pstrdup(progress->cmd->pool, name);
-        display_progress(progress->cmd->display, name, "validating");
+    if (progress->checks % VALIDATOR_ROWS == 0 && done <= progress->names) {
+        display_progress_of(progress->cmd->display, done, progress->names,
+                            "validating names");
     }
 }
 
@@ -130,7 +134,7 @@ apr_status_t cmd_checks_run(cmd_t *cmd, const apr_array_header_t *targets,
     apr_array_header_t *checks = apr_array_make(cmd->pool, 16,
                                                 sizeof(validator_check_t));
     apr_array_header_t *asked = askable(cmd, targets, checks);
-    progress_t progress = { cmd, NULL };
+    progress_t progress = { cmd, 0, asked->nelts };
     validator_options_t options = { 0 };
     apr_array_header_t *answers;
 
@@ -143,6 +147,8 @@ apr_status_t cmd_checks_run(cmd_t *cmd, const apr_array_header_t *targets,
     options.live = json_string_value(json_object_get(
         json_object_get(cmd->config, "server"), "live"));
     if (asked->nelts > 0) {
+        display_progress_of(cmd->display, 0, asked->nelts,
+                            "validating names");
         if (validator_run(&answers, asked, &options, &cmd->err, cmd->pool)
             != APR_SUCCESS) {
             return cmd->err.status;
