@@ -137,6 +137,21 @@ my $ca = ACME::Rig::Pebble->new($rig)->start;
     ok !IO::Select->new($stalled)->can_read(0.3), 'stalled';
 }
 
+# A Pebble that waits for itself is told from one that does not.
+{
+    my $dump = "SIGQUIT: quit\n\ngoroutine 1 [IO wait]:\nmain.main()\n\n";
+    my $order = "goroutine 33 gp=0x1 m=nil [sync.RWMutex.RLock]:\nsync.runtime_x()\n\n";
+    my $authz = "goroutine 9 [sync.RWMutex.Lock, 2 minutes]:\nva.go:1\n\n";
+
+    is ACME::Rig::Pebble::is_lock_up("$dump$order$authz"), 1, 'two locks';
+    is ACME::Rig::Pebble::is_lock_up("$dump$order"), 0, 'one lock is in use';
+    is ACME::Rig::Pebble::is_lock_up(''), 0, 'no word is no proof';
+    is $ca->has_locked_up, 0, 'a Pebble that is well has not';
+    ok !$ca->is_running, '... but was ended to see that';
+    like $rig->read_file($ca->log_file), qr/^goroutine \d+[^\[\n]*\[/m,
+        '... and told what it did';
+}
+
 # A program in a place that others cannot reach is copied to one that they
 # can; one in the open stays where it is.
 {

@@ -118,8 +118,21 @@ sub ctl
     my $r = $self->{httpd}->acmectl(\@args, %$opt);
 
     $r->{what} = "acmectl @args";
+    $self->_give_up if $r->{timeout} && !$opt->{timeout} && $self->{ca}
+        && $self->{ca}->has_locked_up;
     $self->json_ok($r) if grep { $_ eq '--json' } @args;
     return $r;
+}
+
+# Without a CA that answers there is nothing to be seen of acmectl: the rest
+# of the test is skipped, and says so.
+sub _give_up
+{
+    SKIP: {
+        skip 'Pebble has locked itself up (its log has what it waits for)', 1;
+    }
+    done_testing;
+    exit 0;
 }
 
 # INTERFACE 2: exactly one object on stdout, which passes its schema and

@@ -92,6 +92,28 @@ sub restart
 # The CA goes away; the resolver stays.
 sub halt { my ($self) = @_; $self->{rig}->kill_pid(delete $self->{pid}); return }
 
+# Whether it has locked itself up: its goroutines wait for locks of each
+# other for ever, as an order's and its authorizations'. To see that it is
+# made to tell what they do, which ends it.
+sub has_locked_up
+{
+    my ($self) = @_;
+
+    return 0 if !$self->is_running;
+    $self->{rig}->kill_pid(delete $self->{pid}, 'QUIT');
+    return is_lock_up($self->{rig}->read_file($self->log_file));
+}
+
+# The same of what a program of Go told at SIGQUIT.
+sub is_lock_up
+{
+    my ($text) = @_;
+    my $waiting = () = $text
+        =~ /^goroutine \d+[^\[\n]*\[(?:sync\.(?:RW)?Mutex\.R?Lock|semacquire)\b/mg;
+
+    return $waiting >= 2 ? 1 : 0;
+}
+
 sub is_running { return $_[0]{rig}->alive($_[0]{pid}) }
 
 sub _command
