@@ -188,8 +188,11 @@ END
     my $r = leaves_all('a name that the CA refuses',
         ['secure', 'a.test', 'www.a.test', 'bad.test'], 1, qr/bad\.test/);
     is $r->{json}{error}{identifier}, 'bad.test', 'it is named';
+    # Pebble can lock itself up after a refusal.
+    $ca->restart;
     $r = leaves_all('nothing but such a name',
         ['secure', '--allow-partial', 'bad.test'], 1, qr/bad\.test/);
+    $ca->restart;
     $r = $scene->ends(['secure', '--allow-partial', 'a.test', 'www.a.test',
                        'bad.test'], 3, 'some names failed');
     is $r->{json}{checkpoint}, 1, 'there is a checkpoint';
@@ -199,6 +202,7 @@ END
         'the others are served';
     $scene->serves_ok('a.test');
     $ca->resolver('clear-servfail', { host => 'bad.test' });
+    $ca->restart;
     $scene->ends(['rollback'], 0, 'rollback');
 }
 

@@ -104,6 +104,10 @@ for my $bare (0, 1) {
         unlike $rig->read_file('/proc/' . $httpd->pid . '/maps'),
             qr/mod_acme/, '... and mod_acme is not in it';
 
+        # Pebble's order and the authorization that failed can wait for each
+        # other's locks for ever: it begins anew after each refusal.
+        $ca->restart;
+
         # Without that name it works.
         $restarts = $httpd->restarts;
         $r = run('without that name', 3, ['secure', '--allow-partial',
@@ -113,6 +117,7 @@ for my $bare (0, 1) {
             . 'to serve';
         $scene->serves_ok('a.test');
         $ca->resolver('clear-servfail', { host => 'bad.test' });
+        $ca->restart;
 
         run('rollback', 0, ['rollback']);
         is_pristine('rollback');
