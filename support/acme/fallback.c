@@ -11,21 +11,9 @@
 
 #include <apr_strings.h>
 
-static int has_type(const apr_array_header_t *types, const char *type)
-{
-    int i;
-
-    for (i = 0; types && i < types->nelts; i++) {
-        if (!strcmp(APR_ARRAY_IDX(types, i, const char *), type)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 int acme_fallback_failed(const acme_job_t *job, const char *type)
 {
-    return has_type(job->failed, type);
+    return base_list_has(job->failed, type);
 }
 
 static void fail_type(acme_job_t *job, const char *type)
@@ -33,7 +21,7 @@ static void fail_type(acme_job_t *job, const char *type)
     if (!job->failed) {
         job->failed = apr_array_make(job->pool, 2, sizeof(const char *));
     }
-    if (!has_type(job->failed, type)) {
+    if (!base_list_has(job->failed, type)) {
         APR_ARRAY_PUSH(job->failed, const char *) = type;
     }
 }

@@ -601,6 +601,12 @@ int base_url_same_origin(const char *a, const char *b);
  *  @return NULL if it cannot be */
 char *base_url_resolve(const char *base, const char *ref, apr_pool_t *pool);
 
+/** 1 if the list (nullable, of const char *) has that text. */
+int base_list_has(const apr_array_header_t *list, const char *text);
+
+/** The same in any case of letters: host names. */
+int base_list_has_name(const apr_array_header_t *list, const char *name);
+
 /**
  * A domain name in the form certificates use: lower case, no final dot.
  * Source: RFC 1123 2.1, RFC 5890 2.3.1; ours (at least two labels).

@@ -1,7 +1,8 @@
 /*
- * name: DNS names as they stand in certificates.
+ * name: DNS names as they stand in certificates, and lists of them.
  */
 #include <string.h>
+#include <strings.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -124,4 +125,27 @@ apr_status_t base_name_check(const char **pname, const char *name,
     }
     *pname = lower;
     return APR_SUCCESS;
+}
+
+static int list_has(const apr_array_header_t *list, const char *text,
+                    int (*compare)(const char *, const char *))
+{
+    int i;
+
+    for (i = 0; list && i < list->nelts; i++) {
+        if (compare(APR_ARRAY_IDX(list, i, const char *), text) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int base_list_has(const apr_array_header_t *list, const char *text)
+{
+    return list_has(list, text, strcmp);
+}
+
+int base_list_has_name(const apr_array_header_t *list, const char *name)
+{
+    return list_has(list, name, strcasecmp);
 }

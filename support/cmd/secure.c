@@ -645,16 +645,13 @@ static int all_managed(const secure_t *s)
     apr_array_header_t *all = configurator_names(s->edit->configurator,
                                                  s->cmd->pool);
     int managed = 0;
-    int i, k;
+    int i;
 
     for (i = 0; i < all->nelts; i++) {
         const configurator_name_t *n = &APR_ARRAY_IDX(all, i,
                                                       configurator_name_t);
 
-        for (k = 0; k < s->names->nelts && n->managed; k++) {
-            managed += strcasecmp(n->name, APR_ARRAY_IDX(
-                s->names, k, const char *)) == 0;
-        }
+        managed += n->managed && base_list_has_name(s->names, n->name);
     }
     return managed >= s->names->nelts;
 }

@@ -191,7 +191,7 @@ static apr_array_header_t *managed_names(cmd_t *cmd)
 apr_status_t cmd_names_given(cmd_t *cmd, apr_array_header_t **pnames,
                              int count)
 {
-    int i, k;
+    int i;
 
     *pnames = apr_array_make(cmd->pool, count + 1, sizeof(const char *));
     for (i = 0; i < count; i++) {
@@ -202,12 +202,7 @@ apr_status_t cmd_names_given(cmd_t *cmd, apr_array_header_t **pnames,
             cmd->err.exit = BASE_EXIT_USAGE;
             return cmd->err.status;
         }
-        for (k = 0; k < (*pnames)->nelts; k++) {
-            if (strcmp(APR_ARRAY_IDX(*pnames, k, const char *), name) == 0) {
-                break;
-            }
-        }
-        if (k == (*pnames)->nelts) {
+        if (!base_list_has(*pnames, name)) {
             APR_ARRAY_PUSH(*pnames, const char *) = name;
         }
     }

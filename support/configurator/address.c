@@ -94,18 +94,6 @@ const char *address_text(const address_t *address, apr_pool_t *pool)
                         address->text, address->port);
 }
 
-static int has_word(const apr_array_header_t *words, const char *word)
-{
-    int i;
-
-    for (i = 0; i < words->nelts; i++) {
-        if (strcasecmp(APR_ARRAY_IDX(words, i, const char *), word) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* One of these exact names of a host that another has too, but for those of
  * except; NULL. */
 static const char *shared_name(const host_t *host, const host_t *other,
@@ -117,7 +105,8 @@ static const char *shared_name(const host_t *host, const host_t *other,
         const char *name = i < 0 ? host->hostname
                            : APR_ARRAY_IDX(host->aliases, i, const char *);
 
-        if (name && !strpbrk(name, "*?") && !(except && has_word(except, name))
+        if (name && !strpbrk(name, "*?")
+            && !base_list_has_name(except, name)
             && host_has_name(other, name, 1)) {
             return name;
         }

@@ -23,18 +23,6 @@ typedef struct owners_t {
     int missing;                 /* names that are in none */
 } owners_t;
 
-static int has_name(const apr_array_header_t *names, const char *name)
-{
-    int i;
-
-    for (i = 0; i < names->nelts; i++) {
-        if (strcasecmp(APR_ARRAY_IDX(names, i, const char *), name) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static apr_array_header_t *planned_of(const configurator_plan_t *plan,
                                       const char *name)
 {
@@ -44,7 +32,7 @@ static apr_array_header_t *planned_of(const configurator_plan_t *plan,
         apr_array_header_t *names = APR_ARRAY_IDX(plan->domains, i,
                                                   apr_array_header_t *);
 
-        if (has_name(names, name)) {
+        if (base_list_has_name(names, name)) {
             return names;
         }
     }
@@ -93,7 +81,7 @@ static apr_array_header_t *names_extended(const json_t *domain,
         APR_ARRAY_PUSH(all, const char *) = json_string_value(name);
     }
     for (j = 0; j < names->nelts; j++) {
-        if (!has_name(all, APR_ARRAY_IDX(names, j, const char *))) {
+        if (!base_list_has_name(all, APR_ARRAY_IDX(names, j, const char *))) {
             APR_ARRAY_PUSH(all, const char *) = APR_ARRAY_IDX(names, j,
                                                               const char *);
         }

@@ -224,23 +224,16 @@ static apr_status_t main_redirect(const edit_t *edit, const char *name,
 static int section_find(const text_t *text, const char *name,
                         apr_pool_t *pool)
 {
-    int i, k;
+    int i;
 
     for (i = 0; i + 2 < text->lines->nelts; i++) {
         const scan_line_t *line = &APR_ARRAY_IDX(text->lines, i, scan_line_t);
-        const apr_array_header_t *words;
 
-        if (line->kind != SCAN_OPEN || line->mate != i + 2
-            || strcasecmp(line->name, "ACMEDomain") != 0
-            || strcasecmp(line[1].name, "ACMERequireHTTPS") != 0) {
-            continue;
-        }
-        words = text_words(text, line, pool);
-        for (k = 0; k < words->nelts; k++) {
-            if (strcasecmp(APR_ARRAY_IDX(words, k, const char *), name)
-                == 0) {
-                return i;
-            }
+        if (line->kind == SCAN_OPEN && line->mate == i + 2
+            && strcasecmp(line->name, "ACMEDomain") == 0
+            && strcasecmp(line[1].name, "ACMERequireHTTPS") == 0
+            && base_list_has_name(text_words(text, line, pool), name)) {
+            return i;
         }
     }
     return -1;

@@ -43,18 +43,6 @@ static apr_status_t differs(const compare_t *cmp, const char *fmt, ...)
 
 /* ----------------------------------------------------------------- lists */
 
-static int has_word(const apr_array_header_t *list, const char *word)
-{
-    int i;
-
-    for (i = 0; i < list->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(list, i, const char *), word) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* 1 if after has exactly the words of before and of added. */
 static int is_list(const apr_array_header_t *after,
                    const apr_array_header_t *before,
@@ -66,12 +54,12 @@ static int is_list(const apr_array_header_t *after,
         return 0;
     }
     for (i = 0; i < before->nelts; i++) {
-        if (!has_word(after, APR_ARRAY_IDX(before, i, const char *))) {
+        if (!base_list_has(after, APR_ARRAY_IDX(before, i, const char *))) {
             return 0;
         }
     }
     for (i = 0; added && i < added->nelts; i++) {
-        if (!has_word(after, APR_ARRAY_IDX(added, i, const char *))) {
+        if (!base_list_has(after, APR_ARRAY_IDX(added, i, const char *))) {
             return 0;
         }
     }

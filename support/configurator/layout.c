@@ -297,11 +297,8 @@ apr_status_t layout_enable(layout_links_t *links, const char *module,
     apr_array_header_t *names;
     int i;
 
-    for (i = 0; i < links->modules->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(links->modules, i, const char *), module)
-            == 0) {
-            return APR_SUCCESS;
-        }
+    if (base_list_has(links->modules, module)) {
+        return APR_SUCCESS;
     }
     if (!is_file(load)) {
         return layout_missing(module, load, LAYOUT_OS_RELEASE, err,

@@ -90,18 +90,10 @@ static int is_there(const configurator_t *c, const char *name)
 
 static void want(server_plan_t *server, const char *name)
 {
-    int i;
-
-    if (is_there(server->plan->c, name)) {
-        return;
+    if (!is_there(server->plan->c, name)
+        && !base_list_has(server->wanted, name)) {
+        APR_ARRAY_PUSH(server->wanted, const char *) = name;
     }
-    for (i = 0; i < server->wanted->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(server->wanted, i, const char *), name)
-            == 0) {
-            return;
-        }
-    }
-    APR_ARRAY_PUSH(server->wanted, const char *) = name;
 }
 
 void modules_wanted(server_plan_t *server)
@@ -130,18 +122,6 @@ void modules_wanted(server_plan_t *server)
     }
 }
 
-static int has(const apr_array_header_t *names, const char *name)
-{
-    int i;
-
-    for (i = 0; i < names->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(names, i, const char *), name) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /** Once mod_ssl is there its settings are read: a session cache of shmcb
  *  needs the module that keeps it. */
 static void want_session_cache(server_plan_t *server)
@@ -149,7 +129,7 @@ static void want_session_cache(server_plan_t *server)
     const walk_t *walk = server->walk;
     int i;
 
-    if (!has(server->wanted, "ssl")) {
+    if (!base_list_has(server->wanted, "ssl")) {
         return;
     }
     for (i = 0; i < walk->lines->nelts; i++) {
@@ -245,7 +225,7 @@ static apr_status_t load_by_links(server_plan_t *server, acme_err_t *err)
     layout_links_t links = server_links_new(server);
     int i, done;
 
-    if (has(server->wanted, "ssl")) {
+    if (base_list_has(server->wanted, "ssl")) {
         note_ssl(server, NULL);
     }
     for (i = 0; i < server->wanted->nelts; i++) {
@@ -265,7 +245,7 @@ static apr_status_t load_by_links(server_plan_t *server, acme_err_t *err)
     for (i = 0; i < links.modules->nelts; i++) {
         const char *name = APR_ARRAY_IDX(links.modules, i, const char *);
 
-        if (!has(server->wanted, name)) {
+        if (!base_list_has(server->wanted, name)) {
             APR_ARRAY_PUSH(server->wanted, const char *) = name;
         }
     }

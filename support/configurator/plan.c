@@ -272,14 +272,9 @@ void plan_add_early(configurator_plan_t *plan,
 
 static void sentence_add(apr_array_header_t *list, const char *sentence)
 {
-    int i;
-
-    for (i = 0; i < list->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(list, i, const char *), sentence) == 0) {
-            return;
-        }
+    if (!base_list_has(list, sentence)) {
+        APR_ARRAY_PUSH(list, const char *) = sentence;
     }
-    APR_ARRAY_PUSH(list, const char *) = sentence;
 }
 
 void plan_step(configurator_plan_t *plan, const char *fmt, ...)

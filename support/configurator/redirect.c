@@ -175,18 +175,6 @@ static int is_rewriting(const look_t *look, int i)
 
 /* --------------------------------------------------------------- targets */
 
-static int name_in(const apr_array_header_t *names, const char *name)
-{
-    int i;
-
-    for (i = 0; i < names->nelts; i++) {
-        if (strcasecmp(APR_ARRAY_IDX(names, i, const char *), name) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* 1 if "https://HOST[:PORT]/PATH" is this host by TLS. */
 static int is_own(const look_t *look, const char *target, const char **phost,
                   const char **ppath)
@@ -210,7 +198,7 @@ static int is_own(const look_t *look, const char *target, const char **phost,
         *ppath = "/";
     }
     return (port == 443 || port == look->port)
-           && (!look->plain || name_in(look->plain, host))
+           && (!look->plain || base_list_has_name(look->plain, host))
            && (host_has_name(look->host, host, 1)
                || (look->host->server_name == NULL
                    && strcmp(host, PROBE_NAME) == 0));

@@ -223,19 +223,6 @@ static const char *file_text(const apr_array_header_t *lines,
     return text;
 }
 
-static int is_new(const server_plan_t *server, const char *name)
-{
-    int i;
-
-    for (i = 0; i < server->wanted->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(server->wanted, i, const char *), name)
-            == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /** The end of a file. */
 static apr_status_t put_end(server_plan_t *server, const char *path,
                             const apr_array_header_t *lines, int early,
@@ -263,7 +250,7 @@ static apr_status_t put_conf(server_plan_t *server, const char *path,
     configurator_plan_t *plan = server->plan;
     layout_links_t links = server_links_new(server);
     apr_array_header_t *all = apr_array_append(plan->pool, settings, cache);
-    int early = settings->nelts && is_new(server, "acme");
+    int early = settings->nelts && base_list_has(server->wanted, "acme");
     apr_status_t rv;
 
     if (access(path, F_OK) != 0) {

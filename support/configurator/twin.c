@@ -88,19 +88,13 @@ static void names_warn(configurator_plan_t *plan, const host_t *host,
                        const apr_array_header_t *names)
 {
     const char *left = "";
-    int i, j;
+    int i;
 
     for (i = -1; i < host->aliases->nelts; i++) {
         const char *name = i < 0 ? host->server_name
                            : APR_ARRAY_IDX(host->aliases, i, const char *);
 
-        for (j = 0; name && j < names->nelts; j++) {
-            if (strcasecmp(name, APR_ARRAY_IDX(names, j, const char *))
-                == 0) {
-                name = NULL;
-            }
-        }
-        if (name) {
+        if (name && !base_list_has_name(names, name)) {
             left = apr_pstrcat(plan->pool, left, *left ? ", " : "", name,
                                NULL);
         }

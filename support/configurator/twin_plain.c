@@ -68,17 +68,13 @@ static int is_certified(const block_node_t *node, int n,
     const char *url = APR_ARRAY_IDX(node->words, n, const char *);
     const char *own;
     apr_size_t len;
-    int i, found = 0;
 
     if (strncasecmp(url, HTTP, HTTP_LEN) != 0) {
         return 0;
     }
     len = strcspn(url + HTTP_LEN, ":/?#");
     own = apr_pstrmemdup(pool, url + HTTP_LEN, len);
-    for (i = 0; i < names->nelts && url[HTTP_LEN + len] != ':'; i++) {
-        found |= strcasecmp(own, APR_ARRAY_IDX(names, i, const char *)) == 0;
-    }
-    return found;
+    return url[HTTP_LEN + len] != ':' && base_list_has_name(names, own);
 }
 
 /* 1 if a node is in a section that holds for some requests only. */

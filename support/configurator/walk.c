@@ -136,25 +136,13 @@ static const char *short_name(const char *module, apr_pool_t *pool)
     return module;
 }
 
-static int has_name(const apr_array_header_t *names, const char *name)
-{
-    int i;
-
-    for (i = 0; names && i < names->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(names, i, const char *), name) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static int has_module(const walk_t *walk, const char *module,
                       const apr_array_header_t *loaded)
 {
     const char *name = short_name(module, walk->pool);
     const json_t *json = json_object_get(walk->options.modules, name);
 
-    if (has_name(loaded, name)) {
+    if (base_list_has(loaded, name)) {
         return 1;
     }
     return json ? json_is_true(json) : -1;

@@ -90,18 +90,6 @@ void crypto_san_names(apr_array_header_t *names, int *pothers,
     }
 }
 
-int crypto_names_have(const apr_array_header_t *names, const char *name)
-{
-    int i;
-
-    for (i = 0; i < names->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(names, i, const char *), name) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 apr_status_t crypto_cert_names(apr_array_header_t **pnames, int *pothers,
                                const crypto_cert_t *cert, acme_err_t *err,
                                apr_pool_t *pool)

@@ -83,7 +83,7 @@ static const char *names_missing(const apr_array_header_t *a,
     for (i = 0; i < a->nelts; i++) {
         const char *name = APR_ARRAY_IDX(a, i, const char *);
 
-        if (!crypto_names_have(b, name)) {
+        if (!base_list_has(b, name)) {
             return name;
         }
     }

@@ -228,7 +228,7 @@ static X509_REQ *req_parse(const char *data, apr_size_t len)
 /* Append name unless it is there already. */
 static void names_add(apr_array_header_t *names, const char *name)
 {
-    if (!crypto_names_have(names, name)) {
+    if (!base_list_has(names, name)) {
         APR_ARRAY_PUSH(names, const char *) = name;
     }
 }

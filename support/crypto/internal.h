@@ -98,9 +98,6 @@ void crypto_san_names(apr_array_header_t *names, int *pothers,
  *  @return NULL on failure */
 GENERAL_NAMES *crypto_san_make(const apr_array_header_t *names);
 
-/** 1 if name is one of names (of char *), letter by letter. */
-int crypto_names_have(const apr_array_header_t *names, const char *name);
-
 /**
  * The dNSNames of cert, as crypto_san_names.
  * Source: RFC 5280 4.2.1.6.

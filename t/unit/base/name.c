@@ -152,6 +152,28 @@ START_TEST(copies)
 }
 END_TEST
 
+/* A list has a text as it is written, a name in any case; one that is not
+ * there has nothing. */
+START_TEST(lists)
+{
+    apr_array_header_t *list = apr_array_make(pool, 2, sizeof(char *));
+
+    ck_assert_int_eq(base_list_has(list, "a"), 0);
+    ck_assert_int_eq(base_list_has(NULL, "a"), 0);
+    ck_assert_int_eq(base_list_has_name(NULL, "a"), 0);
+    APR_ARRAY_PUSH(list, const char *) = "first";
+    APR_ARRAY_PUSH(list, const char *) = "A.example";
+    ck_assert_int_eq(base_list_has(list, "first"), 1);
+    ck_assert_int_eq(base_list_has(list, "A.example"), 1);
+    ck_assert_int_eq(base_list_has(list, "a.example"), 0);
+    ck_assert_int_eq(base_list_has(list, "firs"), 0);
+    ck_assert_int_eq(base_list_has(list, "first "), 0);
+    ck_assert_int_eq(base_list_has_name(list, "a.EXAMPLE"), 1);
+    ck_assert_int_eq(base_list_has_name(list, "b.example"), 0);
+    ck_assert_int_eq(base_list_has_name(list, ""), 0);
+}
+END_TEST
+
 Suite *name_suite(void)
 {
     Suite *suite = suite_create("name");
@@ -162,5 +184,6 @@ Suite *name_suite(void)
     tcase_add_test(tc, wildcards);
     tcase_add_test(tc, longest);
     tcase_add_test(tc, copies);
+    tcase_add_test(tc, lists);
     return suite;
 }
