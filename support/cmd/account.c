@@ -241,11 +241,7 @@ void cmd_account(cmd_t *cmd)
         }
         return;
     }
-    if (APR_STATUS_IS_ENOENT(cmd_open_store(cmd, 0))) {
-        base_err_clear(&cmd->err);
-        cmd->store = NULL;
-    }
-    if (cmd->err.status == APR_SUCCESS) {
+    if (cmd_look_into_store(cmd) == APR_SUCCESS) {
         show(cmd);
     }
 }

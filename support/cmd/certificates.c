@@ -9,14 +9,9 @@
 /** The store for reading; one that is not there yet is empty. */
 static apr_status_t open_for_reading(cmd_t *cmd)
 {
-    if (cmd_read_config(cmd) != APR_SUCCESS) {
-        return cmd->err.status;
-    }
-    if (APR_STATUS_IS_ENOENT(cmd_open_store(cmd, 0))) {
-        base_err_clear(&cmd->err);
-        cmd->store = NULL;
-    }
-    return cmd->err.status;
+    apr_status_t rv = cmd_read_config(cmd);
+
+    return rv == APR_SUCCESS ? cmd_look_into_store(cmd) : rv;
 }
 
 static void list(cmd_t *cmd)

@@ -12,8 +12,6 @@
 #include "acme_live.h"
 #include "cmd/internal.h"
 
-#define CONFIG_MAX (64 * 1024 * 1024)
-
 static const char *server_string(const cmd_t *cmd, const char *member)
 {
     return json_string_value(json_object_get(
@@ -24,7 +22,7 @@ apr_status_t cmd_config_parse(cmd_t *cmd, json_t **pconfig, const char *text,
                               apr_size_t len)
 {
     static const char what[] = "the document of httpd -t -D DUMP_ACME";
-    json_t *config = len <= CONFIG_MAX ? cmd_document_read(cmd, text, len)
+    json_t *config = len <= HTTPD_DUMP_MAX ? cmd_document_read(cmd, text, len)
                                        : NULL;
     apr_status_t rv;
 
@@ -32,7 +30,7 @@ apr_status_t cmd_config_parse(cmd_t *cmd, json_t **pconfig, const char *text,
         *pconfig = config;
         return APR_SUCCESS;
     }
-    rv = base_json_parse(&config, text, len, CONFIG_MAX, what, &cmd->err,
+    rv = base_json_parse(&config, text, len, HTTPD_DUMP_MAX, what, &cmd->err,
                          cmd->pool);
     if (rv == APR_SUCCESS) {
         rv = schema_check(schema_find(cmd->schemas, "state/config-dump"),
@@ -40,23 +38,6 @@ apr_status_t cmd_config_parse(cmd_t *cmd, json_t **pconfig, const char *text,
     }
     if (rv == APR_SUCCESS) {
         *pconfig = config;
-    }
-    return rv;
-}
-
-/** Ask httpd, with mod_acme brought along where the verb may do so. */
-static apr_status_t ask_httpd(cmd_t *cmd, const char **ptext,
-                              apr_size_t *plen)
-{
-    apr_status_t rv;
-
-    display_progress(cmd->display, "httpd", "reading the configuration");
-    rv = httpd_dump(ptext, plen, &cmd->httpd, &cmd->err, cmd->pool);
-
-    if (rv == APR_ENOTIMPL && cmd->brings_module) {
-        base_err_clear(&cmd->err);
-        cmd->httpd.module = cmd->module;
-        rv = httpd_dump(ptext, plen, &cmd->httpd, &cmd->err, cmd->pool);
     }
     return rv;
 }
@@ -69,7 +50,10 @@ apr_status_t cmd_read_config(cmd_t *cmd)
     if (cmd->config) {
         return APR_SUCCESS;
     }
-    if (ask_httpd(cmd, &text, &len) != APR_SUCCESS
+    display_progress(cmd->display, "httpd", "reading the configuration");
+    if (httpd_dump_with(&text, &len, &cmd->httpd,
+                        cmd->brings_module ? cmd->module : NULL, &cmd->err,
+                        cmd->pool) != APR_SUCCESS
         || cmd_config_parse(cmd, &cmd->config, text, len) != APR_SUCCESS) {
         return cmd->err.status;
     }
@@ -102,6 +86,15 @@ apr_status_t cmd_open_store(cmd_t *cmd, int create)
                                 cmd->config_len, &cmd->err, cmd->pool);
     }
     return rv;
+}
+
+apr_status_t cmd_look_into_store(cmd_t *cmd)
+{
+    if (APR_STATUS_IS_ENOENT(cmd_open_store(cmd, 0))) {
+        base_err_clear(&cmd->err);
+        cmd->store = NULL;
+    }
+    return cmd->err.status;
 }
 
 void cmd_unlock_store(cmd_t *cmd)

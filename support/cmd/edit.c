@@ -36,8 +36,6 @@
 
 #include "cmd/internal.h"
 
-#define CONFIG_MAX (64 * 1024 * 1024)
-
 /** Notes of a checkpoint; the journal takes more. */
 #define NOTES_MAX 500
 
@@ -177,12 +175,8 @@ static apr_status_t look(void *baton, acme_err_t *err, apr_pool_t *pool)
 
     args.start_check = 1;
     args.module = NULL;
-    rv = httpd_dump(&text, &len, &args, err, pool);
-    if (rv == APR_ENOTIMPL && look->edit->cmd->httpd.module) {
-        base_err_clear(err);
-        args.module = look->edit->cmd->httpd.module;
-        rv = httpd_dump(&text, &len, &args, err, pool);
-    }
+    rv = httpd_dump_with(&text, &len, &args, look->edit->cmd->httpd.module,
+                         err, pool);
     return rv == APR_SUCCESS ? keep(look->fd, text, len, err) : rv;
 }
 
@@ -193,7 +187,7 @@ static apr_status_t read_after(cmd_edit_t *edit, int fd)
     off_t len = lseek(fd, 0, SEEK_END);
     char *text;
 
-    if (len < 0 || len > CONFIG_MAX) {
+    if (len < 0 || len > HTTPD_DUMP_MAX) {
         return base_err_path(&cmd->err, len < 0 ? errno : EFBIG, "read",
                              "the document of httpd");
     }
@@ -546,14 +540,11 @@ static apr_status_t commit(cmd_edit_t *edit, const char *title)
     return APR_SUCCESS;
 }
 
-/** Nothing but certificates is new. */
-static apr_status_t apply_nothing(cmd_edit_t *edit,
-                                  const apr_array_header_t *targets)
+/** 1 if something is new: files, or certificates that wait for httpd. */
+static int is_needed(const cmd_edit_t *edit)
 {
-    if (!edit->cmd->held || edit->cmd->held->nelts == 0) {
-        return APR_SUCCESS;
-    }
-    return activate(edit, targets);
+    return edit->planned.changes->nelts > 0
+           || (edit->cmd->held && edit->cmd->held->nelts > 0);
 }
 
 apr_status_t cmd_edit_apply(cmd_edit_t *edit, const char *title,
@@ -563,11 +554,14 @@ apr_status_t cmd_edit_apply(cmd_edit_t *edit, const char *title,
 
     cmd->config = edit->after;
     cmd->running = NULL;
+    if (!is_needed(edit)) {
+        return APR_SUCCESS;
+    }
     if (edit->running) {
         cmd_checks_before(cmd, targets);
     }
     if (edit->planned.changes->nelts == 0) {
-        return apply_nothing(edit, targets);
+        return activate(edit, targets);
     }
     if (must_go_on(cmd) != APR_SUCCESS || save_all(edit) != APR_SUCCESS
         || activate(edit, targets) != APR_SUCCESS

@@ -110,11 +110,7 @@ static apr_status_t begin_plan(cmd_edit_t *edit)
     if (cmd_read_config_once(cmd) != APR_SUCCESS) {
         return cmd->err.status;
     }
-    if (APR_STATUS_IS_ENOENT(cmd_open_store(cmd, 0))) {
-        base_err_clear(&cmd->err);
-        cmd->store = NULL;
-    }
-    if (cmd->err.status == APR_SUCCESS
+    if (cmd_look_into_store(cmd) == APR_SUCCESS
         && make_scratch(edit) == APR_SUCCESS
         && cmd_journal_take(cmd, edit->journal) == APR_SUCCESS) {
         journal_recover(&undo, edit->journal, JOURNAL_DRIFT_REFUSE,
@@ -165,7 +161,6 @@ apr_status_t cmd_edit_begin(cmd_edit_t **pedit, cmd_t *cmd)
     cmd->brings_module = 1;
     json_object_set_new(cmd->result, "checkpoint", json_null());
     json_object_set_new(cmd->result, "files", json_array());
-    display_progress(cmd->display, "httpd", "reading its configuration");
     catch_signals();
     rv = cmd->options.plan ? begin_plan(edit) : begin_locked(edit);
     if (rv != APR_SUCCESS) {

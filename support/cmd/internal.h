@@ -52,6 +52,9 @@ json_t *cmd_document_read(cmd_t *cmd, const char *text, apr_size_t len);
  *  it is missing, and locked. */
 apr_status_t cmd_open_store(cmd_t *cmd, int create);
 
+/** cmd_open_store for reading; cmd->store is NULL where there is none. */
+apr_status_t cmd_look_into_store(cmd_t *cmd);
+
 /** Let others write the store. */
 void cmd_unlock_store(cmd_t *cmd);
 

@@ -10,8 +10,6 @@
 
 #include "cmd/internal.h"
 
-#define CONFIG_MAX (64 * 1024 * 1024)
-
 /* ------------------------------------------------------------------- open */
 
 const char *cmd_holder(const cmd_t *cmd)
@@ -202,15 +200,10 @@ static json_t *look_again(const cmd_t *cmd, const httpd_args_t *args)
     json_t *config = NULL;
     const char *text;
     apr_size_t len;
-    apr_status_t rv;
 
-    rv = httpd_dump(&text, &len, &bring, &ignored, cmd->pool);
-    if (rv == APR_ENOTIMPL) {
-        bring.module = cmd->module;
-        rv = httpd_dump(&text, &len, &bring, &ignored, cmd->pool);
-    }
-    if (rv == APR_SUCCESS) {
-        base_json_parse(&config, text, len, CONFIG_MAX, "the document",
+    if (httpd_dump_with(&text, &len, &bring, cmd->module, &ignored,
+                        cmd->pool) == APR_SUCCESS) {
+        base_json_parse(&config, text, len, HTTPD_DUMP_MAX, "the document",
                         &ignored, cmd->pool);
     }
     return config;

@@ -57,6 +57,9 @@ static const apr_getopt_option_t no_options[] = { { NULL, 0, 0, NULL } };
                "nothing" }
 #define VHOST { "vhost", OPT_VHOST, 1, "NAME=FILE:LINE\tthe virtual host " \
                 "that is meant" }
+#define REDIRECT \
+    { "redirect", OPT_REDIRECT, 0, "redirect http to https" }, \
+    { "no-redirect", OPT_NO_REDIRECT, 0, "do not" }
 #define STATIC_FILES { "static-files", OPT_STATIC_FILES, 0, \
                        "name the certificate's files to httpd, too" }
 
@@ -73,8 +76,7 @@ static const apr_getopt_option_t no_options[] = { { NULL, 0, 0, NULL } };
 
 static const apr_getopt_option_t secure_options[] = {
     PLAN,
-    { "redirect", OPT_REDIRECT, 0, "redirect http to https" },
-    { "no-redirect", OPT_NO_REDIRECT, 0, "do not" },
+    REDIRECT,
     VHOST,
     { "allow-partial", OPT_ALLOW_PARTIAL, 0,
       "go on without names that the CA refuses" },
@@ -85,8 +87,7 @@ static const apr_getopt_option_t secure_options[] = {
 
 static const apr_getopt_option_t install_options[] = {
     PLAN,
-    { "redirect", OPT_REDIRECT, 0, "redirect http to https" },
-    { "no-redirect", OPT_NO_REDIRECT, 0, "do not" },
+    REDIRECT,
     VHOST,
     SETTINGS,
     STATIC_FILES,

@@ -637,6 +637,15 @@ static void tell_nothing(secure_t *s)
     }
 }
 
+/** What both verbs do, once it is known what is wanted. */
+static void carry_out(secure_t *s)
+{
+    s->cmd->activates = 1;
+    prepare(s);
+    finish(s);
+    tell_nothing(s);
+}
+
 /* ------------------------------------------------------------------- verbs */
 
 /** 1 if all names are served with certificates of mod_acme already. */
@@ -683,10 +692,7 @@ static void run(secure_t *s)
         || ask(s) != APR_SUCCESS || take_settings(s) != APR_SUCCESS) {
         return;
     }
-    s->cmd->activates = 1;
-    prepare(s);
-    finish(s);
-    tell_nothing(s);
+    carry_out(s);
 }
 
 void cmd_secure(cmd_t *cmd)
@@ -736,10 +742,7 @@ static void run_install(secure_t *s, apr_array_header_t *certified)
     site = APR_ARRAY_IDX(s->sites, 0, cmd_site_t *);
     site->names = certified;
     s->redirect = s->cmd->options.redirect;
-    s->cmd->activates = 1;
-    prepare(s);
-    finish(s);
-    tell_nothing(s);
+    carry_out(s);
 }
 
 void cmd_install(cmd_t *cmd)

@@ -209,16 +209,6 @@ apr_status_t cmd_names_given(cmd_t *cmd, apr_array_header_t **pnames,
     return APR_SUCCESS;
 }
 
-/** The store for reading, where there is one. */
-static apr_status_t open_for_reading(cmd_t *cmd)
-{
-    if (APR_STATUS_IS_ENOENT(cmd_open_store(cmd, 0))) {
-        base_err_clear(&cmd->err);
-        cmd->store = NULL;
-    }
-    return cmd->err.status;
-}
-
 static void run(cmd_t *cmd, const apr_array_header_t *names)
 {
     const validator_check_t *failed;
@@ -246,7 +236,7 @@ void cmd_validate(cmd_t *cmd)
 
     if (cmd_names_given(cmd, &names, cmd->args->nelts) != APR_SUCCESS
         || cmd_read_config(cmd) != APR_SUCCESS
-        || open_for_reading(cmd) != APR_SUCCESS) {
+        || cmd_look_into_store(cmd) != APR_SUCCESS) {
         return;
     }
     run(cmd, cmd->args->nelts > 0 ? names : managed_names(cmd));

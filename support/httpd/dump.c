@@ -13,9 +13,6 @@
  * take longer. */
 #define TEST_DEADLINE (120 * APR_USEC_PER_SEC)
 
-/** Largest document of DUMP_ACME, bytes. */
-#define DUMP_MAX (64 * 1024 * 1024)
-
 static void push(apr_array_header_t *argv, const char *arg)
 {
     APR_ARRAY_PUSH(argv, const char *) = arg;
@@ -80,7 +77,8 @@ static apr_status_t run_test(httpd_output_t *output,
 {
     apr_status_t rv = httpd_exec(output,
                                  test_argv(args, define, result_pool),
-                                 TEST_DEADLINE, DUMP_MAX, err, result_pool);
+                                 TEST_DEADLINE, HTTPD_DUMP_MAX, err,
+                                 result_pool);
 
     if (rv == APR_SUCCESS && output->status != 0) {
         rv = base_err_set(err, APR_EINVAL, BASE_EXIT_HTTPD, "%s: %s",
@@ -126,4 +124,18 @@ apr_status_t httpd_dump(const char **ptext, apr_size_t *plen,
     *ptext = output.out;
     *plen = output.out_len;
     return APR_SUCCESS;
+}
+
+apr_status_t httpd_dump_with(const char **ptext, apr_size_t *plen,
+                             httpd_args_t *args, const char *module,
+                             acme_err_t *err, apr_pool_t *result_pool)
+{
+    apr_status_t rv = httpd_dump(ptext, plen, args, err, result_pool);
+
+    if (rv == APR_ENOTIMPL && module) {
+        base_err_clear(err);
+        args->module = module;
+        rv = httpd_dump(ptext, plen, args, err, result_pool);
+    }
+    return rv;
 }

@@ -8,6 +8,9 @@
 
 #include "base/base.h"
 
+/** Largest document of DUMP_ACME, bytes. */
+#define HTTPD_DUMP_MAX (64 * 1024 * 1024)
+
 /** How httpd is called. Borrowed. */
 typedef struct httpd_args_t {
     const char *binary;              /**< absolute path; may be apachectl,
@@ -66,6 +69,17 @@ apr_status_t httpd_exec(httpd_output_t *output, const char *const *argv,
 apr_status_t httpd_dump(const char **ptext, apr_size_t *plen,
                         const httpd_args_t *args, acme_err_t *err,
                         apr_pool_t *result_pool);
+
+/**
+ * The same where mod_acme may be brought along: if the configuration does not
+ * load it, httpd is asked again with it.
+ *
+ * @param args    module is set if that was so
+ * @param module  nullable: path of mod_acme.so; it may not be brought
+ */
+apr_status_t httpd_dump_with(const char **ptext, apr_size_t *plen,
+                             httpd_args_t *args, const char *module,
+                             acme_err_t *err, apr_pool_t *result_pool);
 
 /** httpd -t. @return APR_EINVAL, BASE_EXIT_HTTPD with its complaint */
 apr_status_t httpd_configtest(const httpd_args_t *args, acme_err_t *err,

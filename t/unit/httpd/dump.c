@@ -139,6 +139,31 @@ START_TEST(start_check)
 }
 END_TEST
 
+/* A module that the configuration does not load is brought along, where one
+ * is given and only then; a refusal is none the less one. */
+START_TEST(brings)
+{
+    httpd_args_t args = httpd("printf '{%s}' \"$*\"");
+
+    unit_ok(httpd_dump_with(&text, &len, &args, "/m.so", &err, pool));
+    ck_assert_str_eq(text, "{-t -D DUMP_ACME}");
+    ck_assert_ptr_null(args.module);
+    args = httpd("case \"$*\" in *LoadModule*) printf '{%s}' \"$*\" ;; esac");
+    unit_fails(httpd_dump_with(&text, &len, &args, NULL, &err, pool),
+               APR_ENOTIMPL, "does not load mod_acme");
+    ck_assert_ptr_null(args.module);
+    base_err_clear(&err);
+    unit_ok(httpd_dump_with(&text, &len, &args, "/m.so", &err, pool));
+    ck_assert_str_eq(text, "{-C LoadModule acme_module \"/m.so\" -t -D "
+                     "DUMP_ACME}");
+    ck_assert_str_eq(args.module, "/m.so");
+    args = httpd("exit 1");
+    unit_fails(httpd_dump_with(&text, &len, &args, "/m.so", &err, pool),
+               APR_EINVAL, "httpd");
+    ck_assert_ptr_null(args.module);
+}
+END_TEST
+
 /* Where there is no httpd, its name is told. */
 START_TEST(no_httpd)
 {
@@ -165,6 +190,7 @@ Suite *dump_suite(void)
     tcase_add_test(tc, complaint_is_escaped);
     tcase_add_test(tc, configtest);
     tcase_add_test(tc, start_check);
+    tcase_add_test(tc, brings);
     tcase_add_test(tc, no_httpd);
     return suite;
 }
